@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What of KRSI has to be C: BTF ids, per-CPU storage, and the stand-in program
+ * that runs a hook's programs from within a mainline trampoline image.
+ */
+
+#include <linux/bpf.h>
+#include <linux/bpf_lsm.h>
+#include <linux/btf.h>
+#include <linux/btf_ids.h>
+#include <linux/filter.h>
+#include <linux/krsi.h>
+#include <linux/percpu.h>
+#include <linux/slab.h>
+
+DEFINE_PER_CPU(struct krsi_counters, krsi_counters);
+
+/* The BTF id of each hook's bpf_lsm_*() stub, indexed by enum krsi_hook. */
+BTF_ID_LIST(krsi_stub_ids)
+#define LSM_HOOK(RET, DEFAULT, NAME, ...) BTF_ID(func, bpf_lsm_##NAME)
+#include <linux/lsm_hook_defs.h>
+#undef LSM_HOOK
+
+/**
+ * krsi_hook_sleepable - may sleepable programs attach to a hook?
+ * @hook: an enum krsi_hook
+ *
+ * Context: any.
+ * Return: true if every caller of the hook can sleep.
+ */
+bool krsi_hook_sleepable(unsigned int hook)
+{
+	return bpf_lsm_is_sleepable_hook(krsi_stub_ids[hook]);
+}
+
+/*
+ * Stands for all of KRSI's programs of a hook in the image of the hook's stub
+ * while fentry, fexit or fmod_ret programs are attached to it. The hook's
+ * number comes as the cookie.
+ */
+static unsigned int krsi_shim_run(const void *ctx, const struct bpf_insn *insn)
+{
+	struct bpf_tramp_run_ctx *run_ctx;
+
+	run_ctx = container_of(current->bpf_ctx, struct bpf_tramp_run_ctx,
+			       run_ctx);
+	return krsi_run(ctx, run_ctx->bpf_cookie);
+}
+
+static const struct bpf_link_ops krsi_shim_lops = {
+};
+
+static struct bpf_shim_tramp_link *krsi_shim_alloc(unsigned int hook)
+{
+	struct btf *btf = bpf_get_btf_vmlinux();
+	struct bpf_shim_tramp_link *shim;
+	const struct btf_type *func;
+	struct bpf_prog *prog;
+
+	if (IS_ERR_OR_NULL(btf))
+		return NULL;
+	func = btf_type_by_id(btf, krsi_stub_ids[hook]);
+	if (!func || !btf_type_is_func(func))
+		return NULL;
+	shim = kzalloc_obj(*shim);
+	if (!shim)
+		return NULL;
+	prog = bpf_prog_alloc(1, 0);
+	if (!prog) {
+		kfree(shim);
+		return NULL;
+	}
+
+	prog->jited = false;
+	prog->bpf_func = krsi_shim_run;
+	prog->sleepable = krsi_hook_sleepable(hook);
+	prog->type = BPF_PROG_TYPE_LSM;
+	prog->expected_attach_type = BPF_LSM_MAC;
+	prog->aux->attach_func_proto = btf_type_by_id(btf, func->type);
+	prog->aux->attach_btf_id = krsi_stub_ids[hook];
+	prog->aux->attach_btf = btf;
+	btf_get(btf);
+	bpf_prog_inc(prog);
+	bpf_tramp_link_init(&shim->link, BPF_LINK_TYPE_UNSPEC, &krsi_shim_lops,
+			    prog, BPF_LSM_MAC, hook);
+	return shim;
+}
+
+/*
+ * One a hook, made when its stub is first traced and kept for ever: tasks can
+ * stay in an image that calls it for any length of time.
+ */
+static struct bpf_shim_tramp_link *krsi_shims[KRSI_HOOK_COUNT];
+
+/**
+ * krsi_shim_get - the stand-in program of a hook
+ * @hook: an enum krsi_hook
+ *
+ * Context: may sleep. The caller holds the lock of the stub's trampoline.
+ * Return: the node that stands for KRSI's programs on the stub's trampoline,
+ * or NULL when memory or BTF is missing.
+ */
+struct bpf_tramp_node *krsi_shim_get(unsigned int hook)
+{
+	if (!krsi_shims[hook])
+		krsi_shims[hook] = krsi_shim_alloc(hook);
+	return krsi_shims[hook] ? &krsi_shims[hook]->link.node : NULL;
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0
+
+#include <linux/krsi.h>
+#include <linux/percpu.h>
+
+#ifdef CONFIG_SECURITY_KRSI
+__rust_helper void rust_helper_krsi_count_call(unsigned int hook)
+{
+	this_cpu_inc(krsi_counters.calls[hook]);
+}
+
+__rust_helper void rust_helper_krsi_count_denial(unsigned int hook)
+{
+	this_cpu_inc(krsi_counters.denials[hook]);
+}
+
+/* Sums over the CPUs; not a snapshot. */
+__rust_helper u64 rust_helper_krsi_calls(unsigned int hook)
+{
+	u64 sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(per_cpu(krsi_counters, cpu).calls[hook]);
+	return sum;
+}
+
+__rust_helper u64 rust_helper_krsi_denials(unsigned int hook)
+{
+	u64 sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(per_cpu(krsi_counters, cpu).denials[hook]);
+	return sum;
+}
+#endif

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! BPF programs, the nodes that attach them, and the context that they run in.
+//!
+//! C header: [`include/linux/bpf.h`](srctree/include/linux/bpf.h)
+
+use crate::{
+    bindings,
+    preempt::MigrateGuard,
+    prelude::*,
+    sync::rcu,
+    types::{NotThreadSafe, Opaque},
+};
+use core::{cell::UnsafeCell, ptr::NonNull};
+
+/// A loaded and verified BPF program.
+///
+/// # Invariants
+///
+/// The program has passed the verifier, or is one that the kernel made.
+#[repr(transparent)]
+pub struct Prog(Opaque<bindings::bpf_prog>);
+
+// SAFETY: What the methods read does not change after the load.
+unsafe impl Sync for Prog {}
+
+impl Prog {
+    /// Makes a reference to a program.
+    ///
+    /// # Safety
+    ///
+    /// `ptr` must point to a program that lives for `'a`.
+    #[inline(always)]
+    pub unsafe fn from_raw<'a>(ptr: *const bindings::bpf_prog) -> &'a Self {
+        // SAFETY: By the safety requirements, and `Self` is transparent.
+        unsafe { &*ptr.cast() }
+    }
+
+    /// The C view.
+    #[inline(always)]
+    pub fn as_ptr(&self) -> *mut bindings::bpf_prog {
+        self.0.get()
+    }
+
+    /// Whether the program may sleep, which decides what it has to run under.
+    #[inline(always)]
+    pub fn sleepable(&self) -> bool {
+        // SAFETY: The program is valid; the flag does not change after the load.
+        unsafe { (*self.as_ptr()).sleepable() != 0 }
+    }
+
+    /// The program's id, 0 if it has none: the kernel's own programs do not.
+    pub fn id(&self) -> u32 {
+        // SAFETY: The program is valid, and so is its `aux`.
+        unsafe { (*(*self.as_ptr()).aux).id }
+    }
+
+    /// The name that the program was loaded with; may be empty.
+    pub fn name(&self) -> &CStr {
+        // SAFETY: The program is valid, and so is its `aux`, whose name is a C string.
+        unsafe { CStr::from_ptr((&raw const (*(*self.as_ptr()).aux).name).cast()) }
+    }
+
+    /// The program's machine code, to tell the kernel's own programs apart.
+    pub fn func(&self) -> bindings::bpf_func_t {
+        // SAFETY: The program is valid; the pointer does not change after the load.
+        unsafe { (*self.as_ptr()).bpf_func }
+    }
+
+    /// Runs the program and returns its verdict. Counts the run if statistics are enabled.
+    ///
+    /// # Safety
+    ///
+    /// `ctx` must be laid out as the verifier was told for this program, the caller must be in the
+    /// read-side critical section that keeps the program alive, with migration disabled, and with a
+    /// [`RunCtx`] set if the program can ask for its cookie.
+    #[inline(always)]
+    pub unsafe fn run(&self, ctx: *const u64, _: &MigrateGuard) -> i32 {
+        // SAFETY: By the safety requirements.
+        unsafe { bindings::bpf_prog_run(self.as_ptr(), ctx.cast()) as i32 }
+    }
+}
+
+/// An attachment of a program, as the BPF core sees it: a node of a BPF link.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct TrampNode(NonNull<bindings::bpf_tramp_node>);
+
+impl TrampNode {
+    /// Wraps a node.
+    ///
+    /// # Safety
+    ///
+    /// `ptr` must point to a node of a link with a program, and stay valid while the value, or a
+    /// copy, is used.
+    pub unsafe fn from_raw(ptr: *mut bindings::bpf_tramp_node) -> Result<Self> {
+        Ok(Self(NonNull::new(ptr).ok_or(EINVAL)?))
+    }
+
+    /// The C view.
+    pub fn as_ptr(&self) -> *mut bindings::bpf_tramp_node {
+        self.0.as_ptr()
+    }
+
+    /// The program that the node attaches.
+    pub fn prog(&self) -> *mut bindings::bpf_prog {
+        // SAFETY: By the requirements of `from_raw`.
+        unsafe { (*(*self.as_ptr()).link).prog }
+    }
+
+    /// The cookie that the program gets from `bpf_get_attach_cookie()`.
+    pub fn cookie(&self) -> u64 {
+        // SAFETY: By the requirements of `from_raw`.
+        unsafe { (*self.as_ptr()).cookie }
+    }
+}
+
+/// The run context of a trampoline's programs: where their cookies come from.
+///
+/// # Invariants
+///
+/// Once entered, `current->bpf_ctx` points to the C structure until the guard is dropped, and the
+/// value does not move: [`RunCtx::enter`] borrows it.
+#[repr(transparent)]
+pub struct RunCtx(UnsafeCell<bindings::bpf_tramp_run_ctx>);
+
+/// Evidence that a [`RunCtx`] is the current task's.
+pub struct RunCtxGuard<'a> {
+    ctx: &'a RunCtx,
+    old: *mut bindings::bpf_run_ctx,
+    _not_send: NotThreadSafe,
+}
+
+impl RunCtx {
+    /// Makes a run context with cookie 0.
+    #[inline(always)]
+    pub const fn new() -> Self {
+        Self(UnsafeCell::new(bindings::bpf_tramp_run_ctx {
+            run_ctx: bindings::bpf_run_ctx {},
+            bpf_cookie: 0,
+            saved_run_ctx: core::ptr::null_mut(),
+        }))
+    }
+
+    /// Makes this the current task's run context until the guard is dropped.
+    ///
+    /// # Safety
+    ///
+    /// The guard must be dropped, in the reverse order of other guards of this type.
+    #[inline(always)]
+    pub unsafe fn enter(&self) -> RunCtxGuard<'_> {
+        // SAFETY: `run_ctx` is the first, empty field of the C structure, which the guard's borrow
+        // keeps in place.
+        let old = unsafe { bindings::bpf_set_run_ctx(self.0.get().cast()) };
+        RunCtxGuard {
+            ctx: self,
+            old,
+            _not_send: NotThreadSafe,
+        }
+    }
+}
+
+impl Default for RunCtx {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl RunCtxGuard<'_> {
+    /// Sets the cookie of the program that runs next.
+    #[inline(always)]
+    pub fn set_cookie(&self, cookie: u64) {
+        // SAFETY: Only the current task accesses its run context.
+        unsafe { (*self.ctx.0.get()).bpf_cookie = cookie };
+    }
+}
+
+impl Drop for RunCtxGuard<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        // SAFETY: `old` is what was current before `enter`.
+        unsafe { bindings::bpf_reset_run_ctx(self.old) };
+    }
+}
+
+/// What BPF programs that do not sleep run under: RCU, on one CPU.
+///
+/// The fields are dropped in their order.
+pub struct AtomicGuard {
+    _rcu: rcu::Guard,
+    migrate: MigrateGuard,
+}
+
+impl AtomicGuard {
+    /// Enters; the counterpart of C's `rcu_read_lock_dont_migrate()`.
+    #[inline(always)]
+    pub fn new() -> Self {
+        let migrate = MigrateGuard::new();
+        Self {
+            _rcu: rcu::Guard::new(),
+            migrate,
+        }
+    }
+
+    /// Evidence that migration is disabled.
+    #[inline(always)]
+    pub fn migrate(&self) -> &MigrateGuard {
+        &self.migrate
+    }
+}
+
+impl Default for AtomicGuard {
+    fn default() -> Self {
+        Self::new()
+    }
+}
