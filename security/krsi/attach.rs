@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! How the BPF core attaches and detaches programs.
+//!
+//! The BPF core's links stay what they are: pinning, info, cookies and detaching on close are its
+//! work. KRSI takes the place of the generated trampoline underneath.
+
+use crate::{
+    hooks::{self, State},
+    lsm,
+    programs::{self, Change, Programs},
+};
+use kernel::{
+    bindings,
+    bpf::{Prog, TrampNode},
+    prelude::*,
+    sync::atomic::{Relaxed, Release},
+};
+
+kernel::sync::global_lock! {
+    /// Serialises all changes of all hooks.
+    ///
+    /// Taken under the lock of a trampoline, and over the locks of the jump label code.
+    // SAFETY: Initialised by `init` before first use.
+    pub(crate) unsafe(uninit) static LOCK: Mutex<()> = ();
+}
+
+/// To be called once, at boot, before anything else of this module.
+#[link_section = ".init.text"]
+pub(crate) fn init() {
+    // SAFETY: Called once.
+    unsafe { LOCK.init() };
+}
+
+/// Proof that [`struct@LOCK`] is held.
+pub(crate) type Locked<'a> = &'a kernel::sync::GlobalGuard<LOCK>;
+
+/// The programs of a hook, traced or not.
+pub(crate) fn programs<'a>(state: &State, _: Locked<'a>) -> Option<&'a Programs> {
+    // SAFETY: Lists are replaced and retired under the lock, which is held for `'a`.
+    unsafe { state.all.load(Relaxed).as_ref() }
+}
+
+/// Makes `new` the list of a hook and retires the old one.
+fn publish(hook: usize, change: Change, locked: Locked<'_>) {
+    let state = &hooks::STATE[hook];
+    let old = state.all.load(Relaxed);
+    let new = change.publish();
+
+    state.all.store(new, Release);
+    if state.traced.load(Relaxed) == 0 {
+        state.direct.store(new, Release);
+    }
+    switch(hook, locked);
+    // SAFETY: `old` is no longer in the table; the new list has no detached programs.
+    unsafe { programs::retire(old) };
+}
+
+/// Switches the framework's calls of a hook on or off, as is right now.
+pub(crate) fn switch(hook: usize, _: Locked<'_>) {
+    let state = &hooks::STATE[hook];
+    let on = !state.all.load(Relaxed).is_null() || state.traced.load(Relaxed) != 0;
+
+    if let Some(key) = hooks::key(hook) {
+        if on {
+            key.enable();
+        } else {
+            key.disable();
+        }
+    }
+}
+
+/// Finds the hook of a stub, or says why KRSI does not take a program there.
+///
+/// `Ok(None)` leaves it to mainline's trampoline.
+fn hook_of(func: *const c_void) -> Result<Option<usize>> {
+    if lsm::active() {
+        return hooks::by_stub(func).map(Some).ok_or(ENOENT);
+    }
+    if lsm::programs_enforced() {
+        return Ok(None);
+    }
+    Err(EOPNOTSUPP)
+}
+
+fn link(node: TrampNode, func: *const c_void) -> Result<c_int> {
+    let hook = match hook_of(func) {
+        Ok(Some(hook)) => hook,
+        Ok(None) => return Ok(bindings::KRSI_NOT_MINE as c_int),
+        Err(e) => {
+            // SAFETY: The node's link holds a reference on the program.
+            let prog = unsafe { Prog::from_raw(node.prog()) };
+            pr_warn!(
+                "not attaching program {} ({}): neither krsi nor bpf is among the active LSMs\n",
+                prog.id(),
+                prog.name()
+            );
+            return Err(e);
+        }
+    };
+    let guard = LOCK.lock();
+    let old = programs(&hooks::STATE[hook], &guard);
+    // SAFETY: The lock is held.
+    let linked = old.is_some_and(|old| unsafe {
+        old.find(|prog| prog.as_ptr() == node.prog()).is_some()
+    });
+
+    if linked {
+        return Err(EBUSY);
+    }
+    // SAFETY: The lock is held until the change is published.
+    let change = unsafe { Change::attach(old, node) }?;
+    publish(hook, change, &guard);
+    Ok(0)
+}
+
+/// Attaches an LSM program to the hook whose stub is at `func`.
+///
+/// May sleep. The caller holds the lock of the stub's trampoline. Returns 0, or
+/// `KRSI_NOT_MINE` if mainline's bpf LSM is the one that is active, or
+/// - `-EOPNOTSUPP`: neither is active, so that the program would not be enforced
+/// - `-EBUSY`: the program is attached to the hook already
+/// - `-ENOMEM`
+///
+/// # Safety
+///
+/// `node` must point to a node of a link with an LSM program, which stays until it is passed to
+/// [`krsi_unlink_prog`].
+#[export]
+pub(crate) unsafe extern "C" fn krsi_link_prog(
+    node: *mut bindings::bpf_tramp_node,
+    func: *const c_void,
+) -> c_int {
+    // SAFETY: By the safety requirements.
+    unsafe { TrampNode::from_raw(node) }
+        .and_then(|node| link(node, func))
+        .unwrap_or_else(|e| e.to_errno())
+}
+
+/// Detaches what [`krsi_link_prog`] attached: no call of the hook starts the program any more.
+///
+/// May sleep. Cannot fail: without memory for the shorter list the longer one stays, with a hole.
+/// Calls that are running the program go on; it is the BPF core that waits for them before it frees
+/// the program. Returns 0, or `KRSI_NOT_MINE` as [`krsi_link_prog`] did.
+///
+/// # Safety
+///
+/// As for [`krsi_link_prog`], with a node that it attached.
+#[export]
+pub(crate) unsafe extern "C" fn krsi_unlink_prog(
+    node: *mut bindings::bpf_tramp_node,
+    func: *const c_void,
+) -> c_int {
+    let Ok(Some(hook)) = hook_of(func) else {
+        return bindings::KRSI_NOT_MINE as c_int;
+    };
+    let guard = LOCK.lock();
+    let Some(old) = programs(&hooks::STATE[hook], &guard) else {
+        return 0;
+    };
+
+    if let Some(attachment) = old.iter().find(|attachment| attachment.node() == node) {
+        // SAFETY: The lock is held until the change is published.
+        if let Ok(change) = unsafe { Change::detach(old, attachment) } {
+            publish(hook, change, &guard);
+        }
+    }
+    0
+}
+
+/// Finds a program by its machine code: how the BPF core recognises its cgroup shims.
+///
+/// May sleep. The caller holds the lock of the stub's trampoline, which keeps the node. Returns
+/// the node, or null.
+///
+/// # Safety
+///
+/// To be called under that lock only.
+#[export]
+pub(crate) unsafe extern "C" fn krsi_find_prog(
+    bpf_func: bindings::bpf_func_t,
+    func: *const c_void,
+) -> *mut bindings::bpf_tramp_node {
+    let Ok(Some(hook)) = hook_of(func) else {
+        return core::ptr::null_mut();
+    };
+    let guard = LOCK.lock();
+
+    programs(&hooks::STATE[hook], &guard)
+        // SAFETY: The lock is held.
+        .and_then(|list| unsafe {
+            list.find(|prog| prog.func().map(|f| f as usize) == bpf_func.map(|f| f as usize))
+        })
+        .map_or(core::ptr::null_mut(), |attachment| attachment.node())
+}
+
+/// How many programs are attached, and to how many hooks.
+pub(crate) fn totals(guard: Locked<'_>) -> (usize, usize) {
+    hooks::STATE.iter().fold((0, 0), |(progs, hooks), state| {
+        let n = programs(state, guard).map_or(0, |list| {
+            // SAFETY: The lock is held.
+            list.iter().filter(|a| unsafe { a.prog() }.is_some()).count()
+        });
+        (progs + n, hooks + usize::from(n > 0))
+    })
+}

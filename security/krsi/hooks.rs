@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The LSM hooks: one table for the framework, one of facts, one of state, all in the order of
+//! `lsm_hook_defs.h`.
+
+use crate::{
+    programs::Programs,
+    trampoline::callback,
+};
+use kernel::{bindings, lsm, prelude::*, static_key::StaticKeyFalse, sync::atomic::Atomic};
+
+/// How many hooks this configuration has.
+pub(crate) const COUNT: usize = bindings::krsi_hook_KRSI_HOOK_COUNT as usize;
+
+/// What is known of a hook when the kernel is built.
+pub(crate) trait Hook {
+    /// The hook's place in the tables.
+    const INDEX: usize;
+    /// The verdict that lets the framework ask the next LSM. 0 for void hooks.
+    const DEFAULT: i32;
+    /// Whether the hook returns nothing, so that every program runs and none decides.
+    const VOID: bool;
+    /// The hook's `bpf_lsm_*()` stub, a function of the same type as the hook.
+    const STUB: *const ();
+}
+
+/// [`Hook`], for code that serves all hooks.
+pub(crate) struct Facts {
+    /// Name of the hook, without a prefix.
+    pub(crate) name: &'static str,
+    /// See [`Hook::DEFAULT`].
+    pub(crate) default: i32,
+    /// See [`Hook::VOID`].
+    pub(crate) void: bool,
+    /// See [`Hook::STUB`].
+    pub(crate) stub: *const (),
+}
+
+// SAFETY: Never written; the stub's address may be known to everyone.
+unsafe impl Sync for Facts {}
+
+/// What changes of a hook while the system runs.
+///
+/// Written under the lock of [`crate::attach`], read by trampolines at any time.
+pub(crate) struct State {
+    /// The programs that the trampoline runs itself, if any. Null too while `traced`.
+    pub(crate) direct: Atomic<*mut Programs>,
+    /// All programs attached to the hook, if any, traced or not.
+    pub(crate) all: Atomic<*mut Programs>,
+    /// Not 0 while the trampoline calls the hook's stub, whose image runs the programs.
+    pub(crate) traced: Atomic<i32>,
+}
+
+impl State {
+    pub(crate) const fn new() -> Self {
+        Self {
+            direct: Atomic::new(core::ptr::null_mut()),
+            all: Atomic::new(core::ptr::null_mut()),
+            traced: Atomic::new(0),
+        }
+    }
+}
+
+/// The state of each hook.
+pub(crate) static STATE: [State; COUNT] = [const { State::new() }; COUNT];
+
+/// The number of the hook that `func` is the stub of.
+pub(crate) fn by_stub(func: *const c_void) -> Option<usize> {
+    FACTS.iter().position(|facts| facts.stub == func.cast())
+}
+
+/// The key that switches the framework's calls of a hook.
+pub(crate) fn key(hook: usize) -> Option<&'static StaticKeyFalse> {
+    HOOKS[hook].active_key()
+}
+
+/// Makes the tables from the generated list.
+macro_rules! hooks {
+    ($($name:ident, $id:ident, $stub:ident, $ret:ident, $default:expr;)*) => {
+        /// A type for each hook.
+        #[allow(non_camel_case_types)]
+        mod id {
+            $(pub(crate) struct $name;)*
+        }
+
+        $(
+            impl Hook for id::$name {
+                const INDEX: usize = bindings::$id as usize;
+                const DEFAULT: i32 = $default;
+                const VOID: bool = is_void!($ret);
+                const STUB: *const () = bindings::$stub as *const ();
+            }
+        )*
+
+        /// What the framework calls: the trampoline of each hook.
+        // The framework writes it at boot, hence not in `.rodata`.
+        #[link_section = ".data..ro_after_init"]
+        pub(crate) static HOOKS: [lsm::Hook; COUNT] = [$(
+            // SAFETY: The row and the callback are of the same hook, and the callback returns what
+            // programs may return there, or the hook's default.
+            unsafe {
+                lsm::Hook::new(
+                    (&raw mut bindings::static_calls_table.$name).cast(),
+                    bindings::security_list_options { $name: Some(callback::<id::$name, _>()) },
+                )
+            },
+        )*];
+
+        /// Facts of each hook.
+        pub(crate) static FACTS: [Facts; COUNT] = [$(
+            Facts {
+                name: stringify!($name),
+                default: <id::$name as Hook>::DEFAULT,
+                void: <id::$name as Hook>::VOID,
+                stub: <id::$name as Hook>::STUB,
+            },
+        )*];
+    };
+}
+
+/// Tells the two return types that hooks have apart.
+macro_rules! is_void {
+    (void) => {
+        true
+    };
+    (int) => {
+        false
+    };
+}
+
+include!(concat!(
+    env!("OBJTREE"),
+    "/security/krsi/hooks_generated.rs"
+));
+
+/// Callbacks that no program sees: the ones that free the inode storage of BPF programs.
+#[link_section = ".data..ro_after_init"]
+pub(crate) static STORAGE_HOOKS: [lsm::Hook; 1] = [
+    // SAFETY: The row and the callback are of the same hook.
+    unsafe {
+        lsm::Hook::new(
+            (&raw mut bindings::static_calls_table.inode_free_security).cast(),
+            bindings::security_list_options {
+                inode_free_security: Some(bindings::bpf_inode_storage_free),
+            },
+        )
+    },
+];
+
+#[cfg(CONFIG_SECURITY_KRSI_KUNIT_TEST)]
+#[macros::kunit_tests(krsi_hooks)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stubs_are_found_and_nothing_else() {
+        for (hook, facts) in FACTS.iter().enumerate() {
+            assert_eq!(by_stub(facts.stub.cast()), Some(hook));
+        }
+        assert!(by_stub(core::ptr::null()).is_none());
+        assert!(by_stub((bindings::security_add_hooks as *const ()).cast()).is_none());
+    }
+
+    #[test]
+    fn void_hooks_have_no_default() {
+        assert!(FACTS.iter().all(|facts| !facts.void || facts.default == 0));
+        assert!(FACTS.iter().any(|facts| facts.default != 0));
+    }
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Turns lsm_hook_defs.h into one invocation of the macro hooks!, with a line
+ * for each hook: its name, its number, its BPF stub, what it returns, and the
+ * verdict it has by default. The argument types come from bindgen.
+ */
+
+#include <linux/errno.h>
+
+/* For void hooks; the C definition is no Rust expression. */
+#define LSM_RET_VOID 0
+
+#define LSM_HOOK(RET, DEFAULT, NAME, ...) \
+	NAME, krsi_hook_KRSI_HOOK_##NAME, bpf_lsm_##NAME, RET, DEFAULT;
+
+// Cut here.
+
+hooks! {
+#include <linux/lsm_hook_defs.h>
+}

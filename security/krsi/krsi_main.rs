@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! KRSI: Kernel Runtime Security Instrumentation.
+//!
+//! A security module whose decisions are BPF programs. Each LSM hook has a trampoline, a Rust
+//! function that packs the hook's arguments into a BPF context and runs the programs attached to
+//! the hook. See `Documentation/security/krsi.rst`.
+//!
+//! - [`lsm`]: what the framework knows of KRSI, and its start
+//! - [`hooks`]: the hooks and what is attached to each
+//! - [`trampoline`]: from a hook's call to a verdict
+//! - [`programs`]: the list of programs of a hook
+//! - [`attach`]: how the BPF core attaches and detaches programs
+//! - [`trace`]: hooks whose stubs other BPF programs trace
+//! - [`securityfs`]: what is in force, for people and tools
+
+mod attach;
+mod hooks;
+mod lsm;
+mod programs;
+mod securityfs;
+mod trace;
+mod trampoline;
+
+/// Prefix of the module's messages in the kernel log.
+const __LOG_PREFIX: &[u8] = b"krsi\0";

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the LSM framework knows of KRSI, and its start.
+
+use crate::{attach, hooks, securityfs};
+use kernel::{
+    bindings,
+    lsm::{define_lsm, LsmId},
+    prelude::*,
+    sync::atomic::{Atomic, Relaxed},
+};
+
+static ID: LsmId = LsmId::new(c"krsi", bindings::LSM_ID_KRSI as u64);
+
+define_lsm!(KRSI {
+    id: ID.as_ptr(),
+    // One LSM at most runs BPF programs: the framework refuses the second.
+    flags: bindings::LSM_FLAG_BPF,
+    // The inode storage of BPF programs. Shared with the bpf LSM, because `bpf_inode()` looks for
+    // the offset there.
+    blobs: &raw mut bindings::bpf_lsm_blob_sizes,
+    init: Some(init),
+    initcall_fs: Some(init_securityfs),
+});
+
+/// Whether KRSI is the LSM that runs BPF programs. Set at boot and never cleared.
+static ACTIVE: Atomic<i32> = Atomic::new(0);
+
+/// Whether KRSI is the LSM that runs BPF programs.
+pub(crate) fn active() -> bool {
+    ACTIVE.load(Relaxed) != 0
+}
+
+/// Whether any LSM is there to run BPF programs.
+pub(crate) fn programs_enforced() -> bool {
+    // SAFETY: Written at boot only, before anything can call this.
+    unsafe { bindings::bpf_lsm_initialized }
+}
+
+/// Starts KRSI. Called by the framework at boot, with one CPU and no other task.
+// In `.init.text` because `security_add_hooks()` is.
+#[link_section = ".init.text"]
+extern "C" fn init() -> c_int {
+    attach::init();
+    // SAFETY: The tables are added once, by the module's initialiser, which is in `.init.text`.
+    unsafe {
+        kernel::lsm::add_hooks(&hooks::HOOKS, &ID);
+        kernel::lsm::add_hooks(&hooks::STORAGE_HOOKS, &ID);
+    }
+    for hook in &hooks::HOOKS {
+        // The framework switched them on; a hook without programs is off.
+        if let Some(key) = hook.active_key() {
+            key.disable();
+        }
+    }
+    // SAFETY: There is one CPU and no other task, so nobody reads it meanwhile.
+    unsafe { bindings::bpf_lsm_initialized = true };
+    ACTIVE.store(1, Relaxed);
+    pr_info!("active, {} hooks\n", hooks::COUNT);
+    0
+}
+
+/// Makes the files in securityfs; what fails is logged and enforcement goes on without.
+extern "C" fn init_securityfs() -> c_int {
+    match securityfs::init() {
+        Ok(()) => 0,
+        Err(e) => e.to_errno(),
+    }
+}

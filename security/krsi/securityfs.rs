@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `/sys/kernel/security/krsi/`: what is in force, for people and tools.
+//!
+//! The formats are ABI: see `Documentation/admin-guide/LSM/krsi.rst`. Lines and fields are only ever
+//! added, at the end, and the version counts what breaks.
+
+use crate::{attach, hooks};
+use kernel::{
+    bindings,
+    ffi::c_uint,
+    prelude::*,
+    securityfs::{Dir, Show},
+    seq_file::{seq_print, SeqFile},
+};
+
+/// Version of the formats below and of what programs can rely on.
+const ABI_VERSION: u32 = 1;
+
+/// What this build can do, for tools that have to know.
+const FEATURES: &str = "bpf_lsm cgroup sleepable tracing counters";
+
+/// Makes the files. Called once, at boot.
+pub(crate) fn init() -> Result {
+    let dir = Dir::new(c"krsi")?;
+
+    dir.file::<Version>(c"version", 0o444)?;
+    // Which programs guard a system is not for everyone.
+    dir.file::<Status>(c"status", 0o400)?;
+    dir.file::<Hooks>(c"hooks", 0o400)
+}
+
+struct Version;
+
+impl Show for Version {
+    fn show(m: &SeqFile) -> Result {
+        seq_print!(m, "abi {ABI_VERSION}\nfeatures {FEATURES}\n");
+        Ok(())
+    }
+}
+
+struct Status;
+
+impl Show for Status {
+    fn show(m: &SeqFile) -> Result {
+        let guard = attach::LOCK.lock();
+        let (programs, hooked) = attach::totals(&guard);
+
+        // The directory exists only where KRSI is active.
+        seq_print!(m, "lsm krsi\nactive 1\n");
+        seq_print!(m, "hooks {}\n", hooks::COUNT);
+        seq_print!(m, "hooks_attached {hooked}\nprograms {programs}\n");
+        Ok(())
+    }
+}
+
+struct Hooks;
+
+impl Show for Hooks {
+    fn show(m: &SeqFile) -> Result {
+        let guard = attach::LOCK.lock();
+
+        for (hook, facts) in hooks::FACTS.iter().enumerate() {
+            let number = hook as c_uint;
+            // SAFETY: FFI calls; `number` is a hook's number.
+            let (sleepable, calls, denials) = unsafe {
+                (
+                    bindings::krsi_hook_sleepable(number),
+                    bindings::krsi_calls(number),
+                    bindings::krsi_denials(number),
+                )
+            };
+
+            seq_print!(m, "{} sleepable={}", facts.name, u8::from(sleepable));
+            if facts.void {
+                seq_print!(m, " default=void");
+            } else {
+                seq_print!(m, " default={}", facts.default);
+            }
+            seq_print!(m, " calls={calls} denials={denials} programs=");
+
+            let mut separator = "";
+            let list = attach::programs(&hooks::STATE[hook], &guard);
+            for attachment in list.iter().flat_map(|list| list.iter()) {
+                // SAFETY: The lock is held.
+                let Some(prog) = (unsafe { attachment.prog() }) else {
+                    continue;
+                };
+                // Only the shims of programs attached to cgroups have no id.
+                if prog.id() == 0 {
+                    seq_print!(m, "{separator}0:cgroup");
+                } else {
+                    seq_print!(m, "{separator}{}:{}", prog.id(), prog.name());
+                }
+                separator = ",";
+            }
+            seq_print!(m, "{}\n", if separator.is_empty() { "-" } else { "" });
+        }
+        Ok(())
+    }
+}
