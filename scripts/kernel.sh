@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# kernel.sh [debug]: configures and builds the kernel; leaves build/bzImage,
+# build/vmlinux and build/config (build/debug/ for the debugging kernel).
+
+. "$(dirname "$0")/lib.sh"
+
+variant=${1-}
+out=$BUILD${variant:+/$variant}
+obj=$BUILD/obj${variant:+-$variant}
+in_obj=$IN_TOP/build/obj${variant:+-$variant}
+jobs=${JOBS:-$(nproc)}
+fragments=(base.config krsi.config)
+[ -z "$variant" ] || fragments+=("$variant.config")
+
+"$TOP/scripts/source.sh"
+mkdir -p "$obj" "$out"
+
+make=(make -C "$IN_TOP/build/linux" "O=$in_obj" LLVM=1 "CC=ccache clang" "-j$jobs"
+	KBUILD_BUILD_USER=krsi KBUILD_BUILD_HOST=krsi
+	"KBUILD_BUILD_TIMESTAMP=Thu Jan  1 00:00:00 UTC 1970")
+
+key=$(cd "$TOP/scripts/config" && cat "${fragments[@]}" "$TOP/Kconfig" | sha256sum)
+if ! fresh "$obj/.krsi-config" "$key" || [ ! -f "$obj/.config" ]; then
+	stage "Configuring the kernel${variant:+ ($variant)}"
+	log=$BUILD/log/config${variant:+-$variant}.log
+	logged "$log" "$TOP/scripts/enter" sh -ec '
+		obj=$1; shift; n=$1; shift
+		fragments=; while [ "$n" -gt 0 ]; do fragments="$fragments /krsi/scripts/config/$1"; shift; n=$((n - 1)); done
+		"$@" tinyconfig
+		cp "$obj/.config" "$obj/.config.base"
+		/krsi/build/linux/scripts/kconfig/merge_config.sh -m -O "$obj" "$obj/.config.base" $fragments
+		"$@" olddefconfig
+	' sh "$in_obj" "${#fragments[@]}" "${fragments[@]}" "${make[@]}"
+	# Kconfig drops an option silently when a dependency is missing.
+	lost=$(cd "$TOP/scripts/config" && cat "${fragments[@]}" |
+		awk -F= '/^CONFIG_/ { v[$1] = $0 } END { for (k in v) print v[k] }' |
+		grep -vxFf "$obj/.config" || :)
+	[ -z "$lost" ] || die "the configuration lost $(echo "$lost" | tr '\n' ' '); a dependency is missing (see 'make -C build/linux rustavailable' for Rust)"
+	echo "$key" >"$obj/.krsi-config"
+fi
+
+stage "Building the kernel${variant:+ ($variant)} with $jobs jobs"
+logged "$BUILD/log/kernel${variant:+-$variant}.log" "$TOP/scripts/enter" "${make[@]}" bzImage
+cp "$obj/arch/x86/boot/bzImage" "$out/bzImage"
+ln -f "$obj/vmlinux" "$out/vmlinux"
+cp "$obj/.config" "$out/config"
+stage "Built ${out#"$TOP"/}/bzImage ($(stat -c %s "$out/bzImage" | numfmt --to=iec))"
