@@ -73,10 +73,8 @@ if ! command -v mmdebstrap >/dev/null; then
 	logged "$BUILD/log/apt.log" apt-get install -y --no-install-recommends mmdebstrap
 fi
 
-mode=root
 if [ "$(id -u)" != 0 ]; then
-	mode=unshare
-	unshare --user --map-root-user --map-auto true 2>/dev/null ||
+	"${ns[@]}" true 2>/dev/null ||
 		die "user namespaces with subordinate ids do not work for $(id -un): install uidmap, add $(id -un) to /etc/subuid and /etc/subgid, or run as root"
 fi
 
@@ -92,10 +90,23 @@ rm -f "$ROOT.stamp"
 "${ns[@]}" rm -rf --one-file-system "$ROOT"
 list=$(IFS=,; echo "${packages[*]}")
 log=$BUILD/log/root.log
-if ! (logged "$log" mmdebstrap --variant=apt --mode="$mode" --format=directory \
-	${apt_options[1]:+"--aptopt=${apt_options[1]/=/ }"} --include="ca-certificates,$list" "$SUITE" "$ROOT" \
-	"deb $mirror $SUITE main" "deb $mirror $SUITE-updates main" \
-	"deb $mirror $SUITE-backports main"); then
+# bootstrap: as an ordinary user, through an archive that is unpacked in the
+# user namespace that scripts/enter makes, so that root there owns what it
+# should: mmdebstrap's own namespace maps ids otherwise.
+bootstrap() {
+	local options=(--variant=apt ${apt_options[1]:+"--aptopt=${apt_options[1]/=/ }"}
+		"--include=ca-certificates,$list" "$SUITE")
+	local sources=("deb $mirror $SUITE main" "deb $mirror $SUITE-updates main"
+		"deb $mirror $SUITE-backports main")
+	if [ "$(id -u)" = 0 ]; then
+		mmdebstrap --mode=root --format=directory "${options[@]}" "$ROOT" "${sources[@]}"
+	else
+		mkdir -p "$ROOT"
+		mmdebstrap --mode=unshare --format=tar "${options[@]}" - "${sources[@]}" |
+			"${ns[@]}" tar -x -C "$ROOT" --numeric-owner --exclude='./dev/*'
+	fi
+}
+if ! (logged "$log" bootstrap); then
 	grep -qi 'valid-until\|not valid yet\|is expired' "$log" &&
 		die "a Release file of the mirror is past its date; use a current mirror, or set KRSI_IGNORE_VALID_UNTIL=1 to accept it"
 	grep -qi 'could not resolve\|connection\|unable to connect' "$log" &&

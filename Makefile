@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# The commands of the development tree; `make` alone lists them. Linux's own
+# build never reads this file: it reads Kbuild and Kconfig.
+
+# CMD and APPEND are for the guest as they stand: a '$' in them is not make's.
+override CMD := $(value CMD)
+override APPEND := $(value APPEND)
+export CMD APPEND SHARE ICOUNT KERNEL MEM CPUS TIMEOUT ACCEL KERNEL_SRC
+
+.DEFAULT_GOAL := help
+
+help:		## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+run:		## set up everything, boot KRSI and show a policy at work
+	@scripts/run.sh
+
+test:		## build a debugging kernel, boot it and run all tests
+	@scripts/test.sh
+
+shell:		## open a shell in a VM with KRSI; 'exit' ends it
+	@scripts/vm --shell
+
+vm:		## run CMD='...' in a VM [SHARE=dir] [APPEND='...'] [ICOUNT=1]; see scripts/vm
+	@scripts/vm "$$CMD"
+
+kernel: root	## build build/bzImage, build/vmlinux and build/config
+	@scripts/kernel.sh
+
+root:		## set up the build root, a Debian 13 tree with all the tools
+	@scripts/root.sh
+
+tools: kernel	## build what runs in the VM: the samples, into build/samples
+	@scripts/samples.sh
+
+bench: kernel	## compare the cost of hooks with mainline's, in instructions
+	@scripts/bench.sh
+
+check: root	## check the style of everything: rustfmt, clippy, checkpatch, sparse, shellcheck
+	@scripts/check.sh
+
+series: root	## write the patch series for your own Linux 7.3 tree to build/series
+	@scripts/export-series.sh
+
+clean:		## remove what was built, keep the build root and the sources
+	rm -rf build
+
+distclean: clean ## remove the build root, the kernel source and the caches too
+	@scripts/root.sh --remove
+
+.PHONY: help run test shell vm kernel root tools bench check series clean distclean

@@ -1,0 +1,199 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Tests of ktap.py: above all, that nothing wrong passes."""
+
+import contextlib
+import io
+import pathlib
+import tempfile
+import unittest
+
+import ktap
+
+KSELFTEST = """\
+TAP version 13
+1..4
+# Starting 4 tests from 1 test cases.
+#  RUN           global.allow ...
+#            OK  global.allow
+ok 1 global.allow
+#  RUN           global.deny ...
+# deny.c:12:deny:Expected 0 (0) == ret (-1)
+not ok 2 global.deny
+ok 3 # SKIP needs root
+ok 4 - dashed
+# Totals: pass:2 fail:1 xfail:0 xpass:0 skip:1 error:0
+"""
+
+KUNIT = """\
+KTAP version 1
+1..1
+    KTAP version 1
+    # Subtest: krsi_hooks
+    1..3
+    ok 1 table
+        KTAP version 1
+        # Subtest: variants
+        ok 1 sleepable
+        ok 2 plain # SKIP not built
+    ok 2 variants
+    # defaults: EXPECTATION FAILED at hooks.rs:10
+    not ok 3 defaults
+# krsi_hooks: pass:2 fail:1 skip:0 total:3
+not ok 1 krsi_hooks
+"""
+
+
+def results(text):
+    return [(t.name, t.result) for t in ktap.parse(text.splitlines())]
+
+
+def begin_end(name, body, status=0):
+    return f"# krsi-test: begin {name}\n{body}# krsi-test: end {name} {status}\n"
+
+
+class Parse(unittest.TestCase):
+    def test_kselftest(self):
+        self.assertEqual(
+            results(KSELFTEST),
+            [
+                ("global.allow", ktap.PASS),
+                ("global.deny", ktap.FAIL),
+                ("test 3", ktap.SKIP),
+                ("dashed", ktap.PASS),
+            ],
+        )
+
+    def test_failure_keeps_its_output(self):
+        test = ktap.parse(KSELFTEST.splitlines())[1]
+        self.assertIn("# deny.c:12:deny:Expected 0 (0) == ret (-1)", test.output)
+
+    def test_kunit_counts_leaves(self):
+        self.assertEqual(
+            results(KUNIT),
+            [
+                ("krsi_hooks.table", ktap.PASS),
+                ("krsi_hooks.variants.sleepable", ktap.PASS),
+                ("krsi_hooks.variants.plain", ktap.SKIP),
+                ("krsi_hooks.defaults", ktap.FAIL),
+            ],
+        )
+
+    def test_failed_parent_of_passing_children(self):
+        text = "1..1\n    1..1\n    ok 1 child\nnot ok 1 parent\n"
+        self.assertEqual(results(text), [("parent.child", ktap.PASS), ("parent", ktap.FAIL)])
+
+    def test_plan_not_met(self):
+        self.assertEqual(results("1..2\nok 1 one\n")[-1], ("plan", ktap.FAIL))
+        text = "1..1\n    1..2\n    ok 1 child\nok 1 parent\n"
+        self.assertIn(("parent.plan", ktap.FAIL), results(text))
+
+    def test_nothing_but_a_plan(self):
+        self.assertEqual(results("1..3\n"), [("plan", ktap.FAIL)])
+
+    def test_everything_skipped(self):
+        self.assertEqual(results("1..0 # SKIP no BPF LSM\n"), [("all", ktap.SKIP)])
+
+
+class Boot(unittest.TestCase):
+    def one(self, body, status=0):
+        return ktap.parse_boot(begin_end("t", body, status).splitlines())[0][1]
+
+    def test_status_disagrees(self):
+        self.assertEqual(self.one("1..1\nok 1 a\n", 139)[-1].result, ktap.FAIL)
+
+    def test_no_output(self):
+        self.assertEqual([t.result for t in self.one("", 0)], [ktap.FAIL])
+        self.assertEqual([t.result for t in self.one("", 4)], [ktap.SKIP])
+
+    def test_cut_short(self):
+        text = "# krsi-test: begin t\n1..2\nok 1 a\n"
+        tests = ktap.parse_boot(text.splitlines())[0][1]
+        self.assertIn(ktap.FAIL, [t.result for t in tests])
+
+    def test_next_begins_before_end(self):
+        text = "# krsi-test: begin a\nok 1 x\n" + begin_end("b", "ok 1 y\n")
+        programs = dict(ktap.parse_boot(text.splitlines()))
+        self.assertEqual(programs["a"][0].result, ktap.FAIL)
+        self.assertEqual(programs["b"][0].result, ktap.PASS)
+
+
+class Splats(unittest.TestCase):
+    def found(self, line):
+        return len(ktap.splats([line]))
+
+    def test_found(self):
+        for line in (
+            "[    1.000000] WARNING: kernel/bpf/trampoline.c:7 at f+0x1/0x2, CPU#0: a/1",
+            "[    1.000000][   T12] WARNING: possible circular locking dependency detected",
+            "[    1.000000] WARNING: suspicious RCU usage",
+            "[    1.000000] BUG: kernel NULL pointer dereference, address: 0",
+            "[    1.000000] rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:",
+            "[    1.000000] INFO: task a:1 blocked for more than 120 seconds.",
+            "[    1.000000] Kernel panic - not syncing: Fatal exception",
+        ):
+            self.assertEqual(self.found(line), 1, line)
+
+    def test_harmless(self):
+        for line in (
+            "[    0.500000] RETBleed: WARNING: Spectre v2 mitigation leaves CPU vulnerable",
+            "[    0.500000] INFO: harmless",
+            "[    0.500000] LSM: initializing lsm=landlock,krsi",
+            "WARNING: written by a program",
+        ):
+            self.assertEqual(self.found(line), 0, line)
+
+    def test_one_splat_counts_once(self):
+        lines = ["[ 1.0] WARNING: a.c:1 at f", "[ 1.0] Call Trace:", "[ 1.0]  f+0x1"]
+        self.assertEqual(len(ktap.splats(lines)), 1)
+
+
+class Main(unittest.TestCase):
+    def run_main(self, boots):
+        with tempfile.TemporaryDirectory() as name:
+            directory = pathlib.Path(name)
+            for boot, (out, console, status) in boots.items():
+                (directory / f"{boot}.out").write_text(out)
+                (directory / f"{boot}.console").write_text(console)
+                (directory / f"{boot}.status").write_text(status)
+            text = io.StringIO()
+            with contextlib.redirect_stdout(text):
+                status = ktap.main(directory)
+            return status, text.getvalue().splitlines()
+
+    GOOD = begin_end("t", "1..1\nok 1 a\n")
+    BAD = begin_end("t", "1..1\nnot ok 1 a\n", 1)
+    CLEAN = "[    0.1] Linux\n"
+
+    def test_good(self):
+        boots = {"krsi": (self.GOOD, self.CLEAN, "0"), "bpf": (self.GOOD, self.CLEAN, "0")}
+        status, lines = self.run_main(boots)
+        self.assertEqual((status, lines[-1]), (0, "5 passed, 0 failed, 0 skipped"))
+
+    def test_failure_shows_the_kernel_log(self):
+        console = "[ 0.1] krsi-test: begin t\n[ 0.2] krsi: denied\n[ 0.3] krsi-test: end t\n"
+        status, lines = self.run_main({"krsi": (self.BAD, console, "0")})
+        self.assertEqual((status, lines[-1]), (1, "1 passed, 1 failed, 0 skipped"))
+        self.assertIn("      [ 0.2] krsi: denied", lines)
+
+    def test_everything_that_must_fail(self):
+        for what, boots in {
+            "no boots": {},
+            "no tests": {"krsi": ("", self.CLEAN, "0")},
+            "the VM died": {"krsi": (self.GOOD, self.CLEAN, "1")},
+            "no console": {"krsi": (self.GOOD, "", "0")},
+            "a splat": {"krsi": (self.GOOD, "[    1.0] BUG: sleeping function\n", "0")},
+            "different": {
+                "krsi": (begin_end("t", "1..1\nok 1 a # SKIP why\n"), self.CLEAN, "0"),
+                "bpf": (self.GOOD, self.CLEAN, "0"),
+            },
+            "not run on krsi": {
+                "krsi": (begin_end("u", "1..1\nok 1 a\n"), self.CLEAN, "0"),
+                "bpf": (self.GOOD, self.CLEAN, "0"),
+            },
+        }.items():
+            self.assertEqual(self.run_main(boots)[0], 1, what)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# make test: builds a kernel that notices its own mistakes, runs KUnit, the
+# selftests and the sample in it, then on mainline's `bpf` LSM whatever has to
+# come out the same there, and ends with 'N passed, N failed, N skipped'.
+# TESTS='a_test b_test' runs only those programs.
+
+. "$(dirname "$0")/lib.sh"
+
+tests=$TOP/tools/testing/selftests/krsi
+in_tests=$IN_TOP/build/linux/tools/testing/selftests/krsi
+out=$BUILD/test
+lsms=landlock,lockdown,yama
+
+"$TOP/scripts/root.sh"
+stage "Testing the reader of test results"
+logged "$BUILD/log/ktap.log" "$TOP/scripts/enter" python3 -B scripts/ktap_test.py
+"$TOP/scripts/kernel.sh" debug
+stage "Building the selftests"
+logged "$BUILD/log/selftests.log" "$TOP/scripts/enter" make -C "$in_tests" LLVM=1 \
+	"OUTPUT=$IN_TOP/build/selftests" "VMLINUX_BTF=$IN_TOP/build/debug/vmlinux"
+VARIANT=debug "$TOP/scripts/samples.sh"
+
+# What the selftests' Makefile lists, and of it what also runs on `bpf`.
+mapfile -t all < <("$TOP/scripts/enter" make -s -C "$in_tests" LLVM=1 \
+	"OUTPUT=$IN_TOP/build/selftests" "VMLINUX_BTF=$IN_TOP/build/debug/vmlinux" \
+	--eval 'krsi-list:;@:$(foreach t,$(TEST_PROGS) $(TEST_GEN_PROGS),$(info $(notdir $(t))))' krsi-list)
+[ ${#all[@]} -gt 0 ] || die "the selftests' Makefile lists no test programs"
+both=()
+[ ! -f "$tests/TEST_BOTH" ] || mapfile -t both < <(sed 's/[[:space:]]*#.*//; /^$/d' "$tests/TEST_BOTH")
+if [ -n "${TESTS:-}" ]; then
+	read -ra all <<<"$TESTS"
+	mapfile -t both < <(printf '%s\n' "${both[@]}" | grep -xF "$(printf '%s\n' "${all[@]}")" || :)
+fi
+
+# Programs that want a command line of their own, below.
+mapfile -t ordinary < <(printf '%s\n' "${all[@]}" | grep -vxE 'inactive_test|both_test' || :)
+
+# wanted PROGRAM: whether it is among the programs to run.
+wanted() { printf '%s\n' "${all[@]}" | grep -qxF "$1"; }
+
+# boot NAME APPEND LSM [PROGRAM...]: one virtual machine, with the sample if LSM
+# is not '-'. What it says is left in build/test for ktap.py; here only the
+# marks go by.
+boot() {
+	local name=$1 append=$2 lsm=$3 status=0
+	shift 3
+	stage "Testing with $append"
+	KERNEL=$BUILD/debug/bzImage CONSOLE=$out/$name.console TIMEOUT=${TIMEOUT:-1800} \
+		APPEND="$append ${APPEND:-}" "$TOP/scripts/vm" "scripts/vm.d/tests $lsm $*" \
+		2> >(tee "$out/$name.err" >&2) |
+		tee "$out/$name.out" | sed -un 's/^# krsi-test: begin /  /p' >&2 || status=$?
+	echo "$status" >"$out/$name.status"
+}
+
+rm -rf "$out"
+mkdir -p "$out"
+boot krsi "lsm=$lsms,krsi kunit.autorun=1" krsi "${ordinary[@]}"
+boot bpf "lsm=$lsms,bpf" bpf "${both[@]}"
+if wanted inactive_test; then
+	boot neither "lsm=$lsms" - inactive_test
+fi
+if wanted both_test; then
+	boot krsi-first "lsm=$lsms,krsi,bpf" - both_test
+	boot bpf-first "lsm=$lsms,bpf,krsi" - both_test
+fi
+
+stage "Results"
+"$TOP/scripts/enter" python3 -B scripts/ktap.py "$IN_TOP/build/test"
