@@ -12,6 +12,7 @@
 
 #include <linux/bpf.h>
 #include <linux/errno.h>
+#include <linux/static_call_types.h>
 #include <linux/types.h>
 
 /**
@@ -44,6 +45,51 @@ bool krsi_trace_end(unsigned int hook);
 
 /* Rust: security/krsi/trampoline.rs */
 int krsi_run(const u64 *ctx, unsigned int hook);
+unsigned int krsi_run_list(const void *ctx, const struct bpf_insn *hook);
+unsigned int krsi_run_sleepable_list(const void *ctx,
+				     const struct bpf_insn *hook);
+
+#ifdef CONFIG_HAVE_STATIC_CALL
+/*
+ * What each hook's two trampolines call, C: kernel/bpf/krsi.c. A BPF program, or
+ * a chain of them, where that is all there is to do, else krsi_run_list() or
+ * krsi_run_sleepable_list(), which find the number of the hook in the second
+ * argument; programs that are compiled ignore it.
+ */
+#define LSM_HOOK(RET, DEFAULT, NAME, ...)				\
+	DECLARE_STATIC_CALL(krsi_##NAME, krsi_run_list);		\
+	DECLARE_STATIC_CALL(krsi_sleepable_##NAME, krsi_run_sleepable_list);
+#include <linux/lsm_hook_defs.h>
+#undef LSM_HOOK
+
+/* C: kernel/bpf/krsi_chain.c */
+#define KRSI_CHAINS 16
+#define KRSI_CHAIN_SLOTS 48
+
+/**
+ * struct krsi_chain_slot - one static call of a chain
+ * @key: its key
+ * @tramp: its trampoline
+ */
+struct krsi_chain_slot {
+	struct static_call_key *key;
+	void *tramp;
+};
+
+/**
+ * struct krsi_chain - a function that calls programs one after the other
+ * @run: the function; returns the first value that is not 0, or 0
+ * @start: the first slot that it calls; the last is the last there is
+ * @slots: the static calls, KRSI_CHAIN_SLOTS of them
+ */
+struct krsi_chain {
+	bpf_func_t run;
+	unsigned int start;
+	const struct krsi_chain_slot *slots;
+};
+
+extern struct krsi_chain krsi_chains[KRSI_CHAINS];
+#endif
 
 /* C: kernel/bpf/krsi.c */
 struct bpf_tramp_node *krsi_shim_get(unsigned int hook);

@@ -12,8 +12,17 @@
 #include <linux/krsi.h>
 #include <linux/percpu.h>
 #include <linux/slab.h>
+#include <linux/static_call.h>
 
 DEFINE_PER_CPU(struct krsi_counters, krsi_counters);
+
+#ifdef CONFIG_HAVE_STATIC_CALL
+#define LSM_HOOK(RET, DEFAULT, NAME, ...)				\
+	DEFINE_STATIC_CALL(krsi_##NAME, krsi_run_list);			\
+	DEFINE_STATIC_CALL(krsi_sleepable_##NAME, krsi_run_sleepable_list);
+#include <linux/lsm_hook_defs.h>
+#undef LSM_HOOK
+#endif
 
 /* The BTF id of each hook's bpf_lsm_*() stub, indexed by enum krsi_hook. */
 BTF_ID_LIST(krsi_stub_ids)

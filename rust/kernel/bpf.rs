@@ -6,12 +6,15 @@
 
 use crate::{
     bindings,
-    preempt::MigrateGuard,
+    preempt::{might_fault, MigrateGuard},
     prelude::*,
-    sync::rcu,
+    sync::rcu_tasks_trace,
     types::{NotThreadSafe, Opaque},
 };
 use core::{cell::UnsafeCell, ptr::NonNull};
+
+/// What a program is compiled to. The second argument is for the interpreter.
+pub type Function = bindings::bpf_func_t;
 
 /// A loaded and verified BPF program.
 ///
@@ -61,8 +64,16 @@ impl Prog {
         unsafe { CStr::from_ptr((&raw const (*(*self.as_ptr()).aux).name).cast()) }
     }
 
-    /// The program's machine code, to tell the kernel's own programs apart.
-    pub fn func(&self) -> bindings::bpf_func_t {
+    /// Whether the program was compiled, so that its code ignores the second argument.
+    ///
+    /// The kernel's own programs are not: they find themselves by that argument.
+    pub fn compiled(&self) -> bool {
+        // SAFETY: The program is valid; the flag does not change after the load.
+        unsafe { (*self.as_ptr()).jited() != 0 }
+    }
+
+    /// The program's machine code.
+    pub fn func(&self) -> Function {
         // SAFETY: The program is valid; the pointer does not change after the load.
         unsafe { (*self.as_ptr()).bpf_func }
     }
@@ -75,7 +86,7 @@ impl Prog {
     /// read-side critical section that keeps the program alive, with migration disabled, and with a
     /// [`RunCtx`] set if the program can ask for its cookie.
     #[inline(always)]
-    pub unsafe fn run(&self, ctx: *const u64, _: &MigrateGuard) -> i32 {
+    pub unsafe fn run(&self, ctx: *const u64) -> i32 {
         // SAFETY: By the safety requirements.
         unsafe { bindings::bpf_prog_run(self.as_ptr(), ctx.cast()) as i32 }
     }
@@ -184,27 +195,74 @@ impl Drop for RunCtxGuard<'_> {
 
 /// What BPF programs that do not sleep run under: RCU, on one CPU.
 ///
-/// The fields are dropped in their order.
+/// The same as C's `rcu_read_lock_dont_migrate()`, without function calls.
+///
+/// # Invariants
+///
+/// The current task is in an RCU read-side critical section of its own for each instance.
 pub struct AtomicGuard {
-    _rcu: rcu::Guard,
-    migrate: MigrateGuard,
+    _migrate: MigrateGuard,
 }
 
 impl AtomicGuard {
-    /// Enters; the counterpart of C's `rcu_read_lock_dont_migrate()`.
+    /// Enters. Any context.
     #[inline(always)]
     pub fn new() -> Self {
-        let migrate = MigrateGuard::new();
-        Self {
-            _rcu: rcu::Guard::new(),
-            migrate,
-        }
+        let _migrate = MigrateGuard::new();
+        // SAFETY: An FFI call with no additional requirements.
+        unsafe { bindings::inline_rcu_read_lock() };
+        // INVARIANT: The critical section was just entered.
+        Self { _migrate }
     }
 
-    /// Evidence that migration is disabled.
+    /// Leaves the guard of a caller, runs `f`, and enters it again.
+    ///
+    /// # Safety
+    ///
+    /// A caller must have an [`AtomicGuard`], and nothing that was found under it may be used after.
+    pub unsafe fn suspend<T>(f: impl FnOnce() -> T) -> T {
+        // SAFETY: By the safety requirements this pairs with the guard's `new`.
+        unsafe {
+            bindings::inline_rcu_read_unlock();
+            bindings::inline_migrate_enable();
+        }
+        let result = f();
+        core::mem::forget(Self::new());
+        result
+    }
+}
+
+impl Drop for AtomicGuard {
     #[inline(always)]
-    pub fn migrate(&self) -> &MigrateGuard {
-        &self.migrate
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant the task is in a critical section. The migration guard is
+        // dropped after.
+        unsafe { bindings::inline_rcu_read_unlock() };
+    }
+}
+
+/// What BPF programs that sleep run under: RCU Tasks Trace, on one CPU.
+///
+/// The fields are dropped in their order.
+pub struct SleepableGuard {
+    _migrate: MigrateGuard,
+    _trace: rcu_tasks_trace::Guard,
+}
+
+impl SleepableGuard {
+    /// Enters. The caller must be able to sleep; debugging kernels check that.
+    #[inline(always)]
+    pub fn new() -> Self {
+        let _trace = rcu_tasks_trace::Guard::new();
+        let _migrate = MigrateGuard::new();
+        might_fault();
+        Self { _migrate, _trace }
+    }
+}
+
+impl Default for SleepableGuard {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -8,6 +8,8 @@
 //!
 //! C header: [`include/linux/lsm_hooks.h`](srctree/include/linux/lsm_hooks.h)
 
+#[cfg(CONFIG_HAVE_STATIC_CALL)]
+use crate::static_call::StaticCall;
 use crate::{bindings, prelude::*, static_key::StaticKeyFalse, types::Opaque};
 use core::cell::UnsafeCell;
 
@@ -66,20 +68,37 @@ impl Hook {
     /// The static key that guards the framework's calls of this entry: off, and the callback costs
     /// nothing. [`None`] before the entry is registered.
     pub fn active_key(&'static self) -> Option<&'static StaticKeyFalse> {
+        // SAFETY: The framework's keys are static.
+        Some(unsafe { StaticKeyFalse::from_raw(self.scall()?.active) })
+    }
+
+    /// The framework's slot that the entry was given when it was registered.
+    fn scall(&'static self) -> Option<&'static bindings::lsm_static_call> {
         let me = self.0.get();
 
-        for i in 0..bindings::MAX_LSM_COUNT {
-            // SAFETY: By the type invariant `scalls` is a row of `MAX_LSM_COUNT` entries, which
-            // does not change after boot.
-            let scall = unsafe { (*me).scalls.add(i) };
-            // SAFETY: As above.
-            let scall = unsafe { &*scall };
-            if scall.hl == me {
-                // SAFETY: The framework's keys are static.
-                return Some(unsafe { StaticKeyFalse::from_raw(scall.active) });
-            }
+        // SAFETY: By the type invariant `scalls` is a row of `MAX_LSM_COUNT` entries, which do not
+        // change after boot.
+        let row = unsafe { core::slice::from_raw_parts((*me).scalls, bindings::MAX_LSM_COUNT) };
+        row.iter().find(|scall| scall.hl == me)
+    }
+}
+
+impl Hook {
+    /// Makes the framework's static call of this entry call `function`, and does nothing else: the
+    /// hooks that the framework walks one by one go on calling what the entry was made with.
+    ///
+    /// Does nothing before the entry is registered. May sleep. Changes must be serialised by the
+    /// caller.
+    ///
+    /// # Safety
+    ///
+    /// `function` must have the type of the hook's callback, keep to its contract, and be static.
+    #[cfg(CONFIG_HAVE_STATIC_CALL)]
+    pub unsafe fn redirect(&'static self, function: *const ()) {
+        if let Some(scall) = self.scall() {
+            // SAFETY: The framework's static calls are static. By the safety requirements.
+            unsafe { StaticCall::new(scall.key, scall.trampoline.cast_const().cast()).update(function) };
         }
-        None
     }
 }
 

@@ -20,7 +20,7 @@ impl MigrateGuard {
     #[inline(always)]
     pub fn new() -> Self {
         // SAFETY: An FFI call with no additional requirements.
-        unsafe { bindings::migrate_disable() };
+        unsafe { bindings::inline_migrate_disable() };
         // INVARIANT: `migrate_disable()` was just called.
         Self(NotThreadSafe)
     }
@@ -37,7 +37,7 @@ impl Drop for MigrateGuard {
     #[inline(always)]
     fn drop(&mut self) {
         // SAFETY: By the type invariant, this pairs with a call to `migrate_disable()`.
-        unsafe { bindings::migrate_enable() };
+        unsafe { bindings::inline_migrate_enable() };
     }
 }
 

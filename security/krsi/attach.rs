@@ -10,6 +10,8 @@ use crate::{
     lsm,
     programs::{self, Change, Programs},
 };
+#[cfg(CONFIG_HAVE_STATIC_CALL)]
+use crate::trampoline::{krsi_run_list, krsi_run_sleepable_list};
 use kernel::{
     bindings,
     bpf::{Prog, TrampNode},
@@ -22,7 +24,20 @@ kernel::sync::global_lock! {
     ///
     /// Taken under the lock of a trampoline, and over the locks of the jump label code.
     // SAFETY: Initialised by `init` before first use.
-    pub(crate) unsafe(uninit) static LOCK: Mutex<()> = ();
+    pub(crate) unsafe(uninit) static LOCK: Mutex<Protected> = Protected::new();
+}
+
+/// What the lock protects, besides [`hooks::STATE`] and the targets of static calls.
+#[cfg(CONFIG_HAVE_STATIC_CALL)]
+pub(crate) type Protected = crate::chain::Chains;
+/// As above, where there is nothing else.
+#[cfg(not(CONFIG_HAVE_STATIC_CALL))]
+pub(crate) struct Protected;
+#[cfg(not(CONFIG_HAVE_STATIC_CALL))]
+impl Protected {
+    const fn new() -> Self {
+        Self
+    }
 }
 
 /// To be called once, at boot, before anything else of this module.
@@ -32,17 +47,19 @@ pub(crate) fn init() {
     unsafe { LOCK.init() };
 }
 
-/// Proof that [`struct@LOCK`] is held.
-pub(crate) type Locked<'a> = &'a kernel::sync::GlobalGuard<LOCK>;
+/// Proof that the lock is held.
+pub(crate) type Guard = kernel::sync::GlobalGuard<LOCK>;
 
 /// The programs of a hook, traced or not.
-pub(crate) fn programs<'a>(state: &State, _: Locked<'a>) -> Option<&'a Programs> {
-    // SAFETY: Lists are replaced and retired under the lock, which is held for `'a`.
+///
+/// Lists are replaced and retired under the lock; do not keep the reference across that.
+pub(crate) fn programs<'a>(state: &State, _: &Guard) -> Option<&'a Programs> {
+    // SAFETY: The lock is held, and the caller does not keep the reference for longer.
     unsafe { state.all.load(Relaxed).as_ref() }
 }
 
 /// Makes `new` the list of a hook and retires the old one.
-fn publish(hook: usize, change: Change, locked: Locked<'_>) {
+fn publish(hook: usize, change: Change, guard: &mut Guard) {
     let state = &hooks::STATE[hook];
     let old = state.all.load(Relaxed);
     let new = change.publish();
@@ -51,16 +68,19 @@ fn publish(hook: usize, change: Change, locked: Locked<'_>) {
     if state.traced.load(Relaxed) == 0 {
         state.direct.store(new, Release);
     }
-    switch(hook, locked);
+    switch(hook, guard);
     // SAFETY: `old` is no longer in the table; the new list has no detached programs.
     unsafe { programs::retire(old) };
 }
 
-/// Switches the framework's calls of a hook on or off, as is right now.
-pub(crate) fn switch(hook: usize, _: Locked<'_>) {
+/// Points the calls of a hook to where they have to go now, or nowhere.
+pub(crate) fn switch(hook: usize, guard: &mut Guard) {
     let state = &hooks::STATE[hook];
-    let on = !state.all.load(Relaxed).is_null() || state.traced.load(Relaxed) != 0;
+    let traced = state.traced.load(Relaxed) != 0;
+    let on = traced || programs(state, guard).is_some();
 
+    #[cfg(CONFIG_HAVE_STATIC_CALL)]
+    retarget(hook, traced, guard);
     if let Some(key) = hooks::key(hook) {
         if on {
             key.enable();
@@ -68,6 +88,50 @@ pub(crate) fn switch(hook: usize, _: Locked<'_>) {
             key.disable();
         }
     }
+}
+
+/// Chooses what the trampolines of a hook call, and which of the two the framework does.
+///
+/// Each trampoline does right with any target that this gives it at any time: what only one of them
+/// may call is in the static call of that one. So the order of the changes does not matter, and a
+/// task may be anywhere in between.
+#[cfg(CONFIG_HAVE_STATIC_CALL)]
+fn retarget(hook: usize, traced: bool, guard: &mut Guard) {
+    let facts = &hooks::FACTS[hook];
+    let list = programs(&hooks::STATE[hook], guard).filter(|_| !traced);
+    let sleepable = list.is_some_and(|list| list.sleepable);
+    // SAFETY: The lock is held.
+    let functions = list.and_then(|list| unsafe { list.functions() });
+    let functions = functions.as_deref().unwrap_or(&[]);
+
+    // The first is of a program, or of programs, that do not sleep, the second of one that does.
+    let (target, sleepable_target) = match functions {
+        [] => (None, None),
+        [only] if sleepable => (None, *only),
+        [only] => (*only, None),
+        // A chain ends with the first program that decides.
+        _ if facts.void => (None, None),
+        several => (guard.place(hook, several).flatten(), None),
+    };
+    if functions.len() < 2 || target.is_none() {
+        guard.release(hook);
+    }
+
+    // SAFETY: Changes are serialised by the lock. The code of a program stays until a grace period
+    // of its kind has passed after it was detached, which is after this, and trampolines call it
+    // in such a section; chains stay. The trampolines are the hook's own.
+    unsafe {
+        facts.target.update(target.unwrap_or(krsi_run_list));
+        facts
+            .sleepable_target
+            .update(sleepable_target.unwrap_or(krsi_run_sleepable_list));
+        hooks::HOOKS[hook].redirect(if sleepable_target.is_some() {
+            facts.sleepable_trampoline
+        } else {
+            facts.trampoline
+        });
+    }
+    guard.settle();
 }
 
 /// Finds the hook of a stub, or says why KRSI does not take a program there.
@@ -98,7 +162,7 @@ fn link(node: TrampNode, func: *const c_void) -> Result<c_int> {
             return Err(e);
         }
     };
-    let guard = LOCK.lock();
+    let mut guard = LOCK.lock();
     let old = programs(&hooks::STATE[hook], &guard);
     // SAFETY: The lock is held.
     let linked = old.is_some_and(|old| unsafe {
@@ -110,7 +174,7 @@ fn link(node: TrampNode, func: *const c_void) -> Result<c_int> {
     }
     // SAFETY: The lock is held until the change is published.
     let change = unsafe { Change::attach(old, node) }?;
-    publish(hook, change, &guard);
+    publish(hook, change, &mut guard);
     Ok(0)
 }
 
@@ -154,7 +218,7 @@ pub(crate) unsafe extern "C" fn krsi_unlink_prog(
     let Ok(Some(hook)) = hook_of(func) else {
         return bindings::KRSI_NOT_MINE as c_int;
     };
-    let guard = LOCK.lock();
+    let mut guard = LOCK.lock();
     let Some(old) = programs(&hooks::STATE[hook], &guard) else {
         return 0;
     };
@@ -162,7 +226,7 @@ pub(crate) unsafe extern "C" fn krsi_unlink_prog(
     if let Some(attachment) = old.iter().find(|attachment| attachment.node() == node) {
         // SAFETY: The lock is held until the change is published.
         if let Ok(change) = unsafe { Change::detach(old, attachment) } {
-            publish(hook, change, &guard);
+            publish(hook, change, &mut guard);
         }
     }
     0
@@ -195,7 +259,7 @@ pub(crate) unsafe extern "C" fn krsi_find_prog(
 }
 
 /// How many programs are attached, and to how many hooks.
-pub(crate) fn totals(guard: Locked<'_>) -> (usize, usize) {
+pub(crate) fn totals(guard: &Guard) -> (usize, usize) {
     hooks::STATE.iter().fold((0, 0), |(progs, hooks), state| {
         let n = programs(state, guard).map_or(0, |list| {
             // SAFETY: The lock is held.

@@ -4,9 +4,11 @@
 //! `lsm_hook_defs.h`.
 
 use crate::{
-    programs::Programs,
-    trampoline::callback,
+    programs::List,
+    trampoline::{callback, sleepable_callback, Target},
 };
+#[cfg(CONFIG_HAVE_STATIC_CALL)]
+use kernel::static_call::StaticCall;
 use kernel::{bindings, lsm, prelude::*, static_key::StaticKeyFalse, sync::atomic::Atomic};
 
 /// How many hooks this configuration has.
@@ -22,6 +24,10 @@ pub(crate) trait Hook {
     const VOID: bool;
     /// The hook's `bpf_lsm_*()` stub, a function of the same type as the hook.
     const STUB: *const ();
+    /// What the trampoline calls under its guard; see [`Facts::target`].
+    const TARGET: Target;
+    /// What the trampoline for programs that sleep calls; see [`Facts::sleepable_target`].
+    const SLEEPABLE_TARGET: Target;
 }
 
 /// [`Hook`], for code that serves all hooks.
@@ -34,6 +40,17 @@ pub(crate) struct Facts {
     pub(crate) void: bool,
     /// See [`Hook::STUB`].
     pub(crate) stub: *const (),
+    /// The static call in the trampoline: of a program, or of [`crate::trampoline::krsi_run_list`].
+    #[cfg(CONFIG_HAVE_STATIC_CALL)]
+    pub(crate) target: StaticCall<Target>,
+    /// The static call in the trampoline for programs that sleep: of one, or of
+    /// [`crate::trampoline::krsi_run_sleepable_list`].
+    #[cfg(CONFIG_HAVE_STATIC_CALL)]
+    pub(crate) sleepable_target: StaticCall<Target>,
+    /// The two trampolines, functions of the same type as the hook.
+    pub(crate) trampoline: *const (),
+    /// See `trampoline`.
+    pub(crate) sleepable_trampoline: *const (),
 }
 
 // SAFETY: Never written; the stub's address may be known to everyone.
@@ -44,9 +61,9 @@ unsafe impl Sync for Facts {}
 /// Written under the lock of [`crate::attach`], read by trampolines at any time.
 pub(crate) struct State {
     /// The programs that the trampoline runs itself, if any. Null too while `traced`.
-    pub(crate) direct: Atomic<*mut Programs>,
+    pub(crate) direct: List,
     /// All programs attached to the hook, if any, traced or not.
-    pub(crate) all: Atomic<*mut Programs>,
+    pub(crate) all: List,
     /// Not 0 while the trampoline calls the hook's stub, whose image runs the programs.
     pub(crate) traced: Atomic<i32>,
 }
@@ -76,7 +93,7 @@ pub(crate) fn key(hook: usize) -> Option<&'static StaticKeyFalse> {
 
 /// Makes the tables from the generated list.
 macro_rules! hooks {
-    ($($name:ident, $id:ident, $stub:ident, $ret:ident, $default:expr;)*) => {
+    ($($name:ident, $id:ident, $stub:ident, $key:ident, $tramp:ident, $skey:ident, $stramp:ident, $ret:ident, $default:expr;)*) => {
         /// A type for each hook.
         #[allow(non_camel_case_types)]
         mod id {
@@ -89,6 +106,14 @@ macro_rules! hooks {
                 const DEFAULT: i32 = $default;
                 const VOID: bool = is_void!($ret);
                 const STUB: *const () = bindings::$stub as *const ();
+                #[cfg(CONFIG_HAVE_STATIC_CALL)]
+                const TARGET: Target = bindings::$tramp;
+                #[cfg(not(CONFIG_HAVE_STATIC_CALL))]
+                const TARGET: Target = crate::trampoline::krsi_run_list;
+                #[cfg(CONFIG_HAVE_STATIC_CALL)]
+                const SLEEPABLE_TARGET: Target = bindings::$stramp;
+                #[cfg(not(CONFIG_HAVE_STATIC_CALL))]
+                const SLEEPABLE_TARGET: Target = crate::trampoline::krsi_run_sleepable_list;
             }
         )*
 
@@ -113,9 +138,38 @@ macro_rules! hooks {
                 default: <id::$name as Hook>::DEFAULT,
                 void: <id::$name as Hook>::VOID,
                 stub: <id::$name as Hook>::STUB,
+                #[cfg(CONFIG_HAVE_STATIC_CALL)]
+                // SAFETY: Both are of the static call that is declared for this hook.
+                target: unsafe {
+                    StaticCall::new(
+                        &raw mut bindings::$key,
+                        bindings::$tramp as *const (),
+                    )
+                },
+                #[cfg(CONFIG_HAVE_STATIC_CALL)]
+                // SAFETY: As above.
+                sleepable_target: unsafe {
+                    StaticCall::new(
+                        &raw mut bindings::$skey,
+                        bindings::$stramp as *const (),
+                    )
+                },
+                trampoline: address_of!($name, callback),
+                sleepable_trampoline: address_of!($name, sleepable_callback),
             },
         )*];
     };
+}
+
+/// The address of a trampoline, whose type the framework's union knows.
+macro_rules! address_of {
+    ($name:ident, $which:ident) => {{
+        let options = bindings::security_list_options {
+            $name: Some($which::<id::$name, _>()),
+        };
+        // SAFETY: All members of the union are function pointers.
+        unsafe { options.lsm_func_addr as *const () }
+    }};
 }
 
 /// Tells the two return types that hooks have apart.
@@ -148,7 +202,7 @@ pub(crate) static STORAGE_HOOKS: [lsm::Hook; 1] = [
 ];
 
 #[cfg(CONFIG_SECURITY_KRSI_KUNIT_TEST)]
-#[macros::kunit_tests(krsi_hooks)]
+#[kernel::macros::kunit_tests(krsi_hooks)]
 mod tests {
     use super::*;
 
@@ -158,7 +212,7 @@ mod tests {
             assert_eq!(by_stub(facts.stub.cast()), Some(hook));
         }
         assert!(by_stub(core::ptr::null()).is_none());
-        assert!(by_stub((bindings::security_add_hooks as *const ()).cast()).is_none());
+        assert!(by_stub((bindings::bpf_inode_storage_free as *const ()).cast()).is_none());
     }
 
     #[test]

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Turns lsm_hook_defs.h into one invocation of the macro hooks!, with a line
- * for each hook: its name, its number, its BPF stub, what it returns, and the
- * verdict it has by default. The argument types come from bindgen.
+ * for each hook: its name, its number, its BPF stub, keys and trampolines of its
+ * static calls, what it returns, and the verdict it has by default. The argument
+ * types come from bindgen.
  */
 
 #include <linux/errno.h>
@@ -11,7 +12,9 @@
 #define LSM_RET_VOID 0
 
 #define LSM_HOOK(RET, DEFAULT, NAME, ...) \
-	NAME, krsi_hook_KRSI_HOOK_##NAME, bpf_lsm_##NAME, RET, DEFAULT;
+	NAME, krsi_hook_KRSI_HOOK_##NAME, bpf_lsm_##NAME, \
+	__SCK__krsi_##NAME, __SCT__krsi_##NAME, \
+	__SCK__krsi_sleepable_##NAME, __SCT__krsi_sleepable_##NAME, RET, DEFAULT;
 
 // Cut here.
 

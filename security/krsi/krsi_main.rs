@@ -10,11 +10,14 @@
 //! - [`hooks`]: the hooks and what is attached to each
 //! - [`trampoline`]: from a hook's call to a verdict
 //! - [`programs`]: the list of programs of a hook
+//! - [`chain`]: several programs without a loop over the list
 //! - [`attach`]: how the BPF core attaches and detaches programs
 //! - [`trace`]: hooks whose stubs other BPF programs trace
 //! - [`securityfs`]: what is in force, for people and tools
 
 mod attach;
+#[cfg(CONFIG_HAVE_STATIC_CALL)]
+mod chain;
 mod hooks;
 mod lsm;
 mod programs;

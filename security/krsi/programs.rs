@@ -10,13 +10,16 @@
 
 use kernel::{
     bindings,
-    bpf::{Prog, TrampNode},
+    bpf::{Function, Prog, TrampNode},
     prelude::*,
     sync::{
         atomic::{Acquire, Atomic, Release},
         rcu_tasks_trace::RcuTraceBox,
     },
 };
+
+/// Where readers find a list; null if there is none.
+pub(crate) type List = Atomic<*mut Programs>;
 
 /// One attachment of one program.
 pub(crate) struct Attachment {
@@ -110,6 +113,28 @@ impl Programs {
             // SAFETY: The caller holds the lock.
             unsafe { attachment.prog() }.is_some_and(&select)
         })
+    }
+
+    /// The code of the programs, newest first, if calling them is all that there is to do for this
+    /// list: all are compiled, none has a cookie, and either none or the only one sleeps.
+    ///
+    /// # Safety
+    ///
+    /// The caller must hold the lock of [`crate::attach`].
+    pub(crate) unsafe fn functions(&self) -> Option<KVec<Function>> {
+        let mut functions = KVec::with_capacity(self.entries.len(), GFP_KERNEL).ok()?;
+
+        for attachment in self.iter() {
+            // SAFETY: The caller holds the lock.
+            let Some(prog) = (unsafe { attachment.prog() }) else {
+                continue;
+            };
+            if attachment.cookie != 0 || !prog.compiled() {
+                return None;
+            }
+            functions.push_within_capacity(prog.func()).ok()?;
+        }
+        (!self.sleepable || functions.len() == 1).then_some(functions)
     }
 
     /// A list with `first` before those of `old` that are still attached.
@@ -225,7 +250,7 @@ pub(crate) unsafe fn retire(old: *mut Programs) {
 }
 
 #[cfg(CONFIG_SECURITY_KRSI_KUNIT_TEST)]
-#[macros::kunit_tests(krsi_programs)]
+#[kernel::macros::kunit_tests(krsi_programs)]
 mod tests {
     use super::*;
     use kernel::{error::from_err_ptr, sync::rcu};

@@ -43,12 +43,12 @@ pub(crate) unsafe extern "C" fn krsi_hook_of(func: *const c_void) -> c_int {
 /// image must run the shim.
 #[export]
 pub(crate) unsafe extern "C" fn krsi_trace_begin(hook: c_uint) {
-    let guard = attach::LOCK.lock();
+    let mut guard = attach::LOCK.lock();
     let state = &hooks::STATE[hook as usize];
 
     state.traced.store(1, Release);
     state.direct.store(core::ptr::null_mut(), Release);
-    attach::switch(hook as usize, &guard);
+    attach::switch(hook as usize, &mut guard);
 }
 
 /// Makes a hook run its programs itself again.
@@ -61,12 +61,12 @@ pub(crate) unsafe extern "C" fn krsi_trace_begin(hook: c_uint) {
 /// the image, if this returns true, until a grace period of RCU Tasks has passed.
 #[export]
 pub(crate) unsafe extern "C" fn krsi_trace_end(hook: c_uint) -> bool {
-    let guard = attach::LOCK.lock();
+    let mut guard = attach::LOCK.lock();
     let state = &hooks::STATE[hook as usize];
     let all = state.all.load(Relaxed);
 
     state.direct.store(all, Release);
     state.traced.store(0, Release);
-    attach::switch(hook as usize, &guard);
+    attach::switch(hook as usize, &mut guard);
     !all.is_null()
 }

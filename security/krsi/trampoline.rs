@@ -3,25 +3,22 @@
 //! From a hook's call to a verdict.
 //!
 //! Each hook has a trampoline of its own, instantiated for the types of its arguments. It lays the
-//! arguments out as a BPF context and hands over to [`run`], which all hooks share: the newest
+//! arguments out as a BPF context and makes a static call: of the hook's program, if it has one and
+//! that needs no more, or else of [`krsi_run_list`], which all hooks share and which runs the newest
 //! program first, until one returns other than 0, whose verdict is the hook's. If none does, the
 //! verdict is the hook's default, which is not 0 for every hook.
 
 use crate::{
     hooks::{self, Hook, State},
-    programs::Programs,
+    programs::{List, Programs},
 };
 use core::mem::{size_of, MaybeUninit};
 use kernel::{
     bindings,
-    bpf::{AtomicGuard, Prog, RunCtx},
-    ffi::{c_int, c_uint},
-    preempt::{might_fault, MigrateGuard},
+    bpf::{AtomicGuard, RunCtx, SleepableGuard},
+    ffi::{c_int, c_uint, c_void},
     prelude::*,
-    sync::{
-        atomic::{Acquire, Atomic},
-        rcu, rcu_tasks_trace,
-    },
+    sync::{atomic::Acquire, rcu},
 };
 
 /// The most words of arguments that any hook has; checked when the trampolines are instantiated.
@@ -60,6 +57,14 @@ impl Frame {
         next
     }
 
+    /// Reads back what was put at word `at`, and says where the next argument is.
+    #[inline(always)]
+    fn take<T: Copy>(&self, at: usize) -> (T, usize) {
+        // SAFETY: A `T` was put there; programs cannot write to their context.
+        let arg = unsafe { self.words.as_ptr().add(at).cast::<T>().read_unaligned() };
+        (arg, at + words_of::<T>())
+    }
+
     #[inline(always)]
     fn ctx(&self) -> *const u64 {
         // Derived from the whole, since programs look in front of the words too.
@@ -67,6 +72,11 @@ impl Frame {
         unsafe { (&raw const *self).cast::<u64>().add(1) }
     }
 }
+
+/// Says that the code after it is not what usually runs.
+#[cold]
+#[inline(always)]
+fn unlikely() {}
 
 /// How many words an argument takes: one, or two for the few structures passed by value.
 const fn words_of<T>() -> usize {
@@ -91,14 +101,77 @@ impl Verdict for () {
     fn from_verdict(_: i32) {}
 }
 
-/// A function type that hooks have: it knows its trampoline for each hook.
-pub(crate) trait Callback<H: Hook>: Sized {
+/// What a trampoline's target runs under.
+///
+/// # Safety
+///
+/// The guard must keep what [`Section::call`] calls, and all that it needs, until it is dropped.
+pub(crate) unsafe trait Section {
+    /// Dropped when the target has returned.
+    type Guard;
+
+    /// Enters the section.
+    fn enter() -> Self::Guard;
+
+    /// Calls the target of a hook for this section.
+    ///
+    /// # Safety
+    ///
+    /// `ctx` must be the context of the hook's programs, and the caller must have the guard.
+    unsafe fn call<H: Hook>(ctx: *const u64) -> i32;
+}
+
+/// For hooks in general: RCU. A list with programs that sleep leaves it.
+pub(crate) struct Atomic;
+
+// SAFETY: Targets are programs that do not sleep, chains of them, and `krsi_run_list`.
+unsafe impl Section for Atomic {
+    type Guard = AtomicGuard;
+
+    #[inline(always)]
+    fn enter() -> AtomicGuard {
+        AtomicGuard::new()
+    }
+
+    #[inline(always)]
+    unsafe fn call<H: Hook>(ctx: *const u64) -> i32 {
+        // SAFETY: By the safety requirements.
+        unsafe { call_target(H::TARGET, krsi_run_list, H::INDEX, ctx) }
+    }
+}
+
+/// For hooks whose only program sleeps: RCU Tasks Trace.
+pub(crate) struct Sleepable;
+
+// SAFETY: Targets are programs that sleep, and `krsi_run_sleepable_list`.
+unsafe impl Section for Sleepable {
+    type Guard = SleepableGuard;
+
+    #[inline(always)]
+    fn enter() -> SleepableGuard {
+        SleepableGuard::new()
+    }
+
+    #[inline(always)]
+    unsafe fn call<H: Hook>(ctx: *const u64) -> i32 {
+        // SAFETY: By the safety requirements.
+        unsafe { call_target(H::SLEEPABLE_TARGET, krsi_run_sleepable_list, H::INDEX, ctx) }
+    }
+}
+
+/// A function type that hooks have: it knows its trampolines for each hook.
+pub(crate) trait Callback<H: Hook, S: Section>: Sized {
     /// The trampoline.
     const CALLBACK: Self;
 }
 
 /// The trampoline of a hook, with the type that the framework's table asks for.
-pub(crate) const fn callback<H: Hook, F: Callback<H> + Copy>() -> F {
+pub(crate) const fn callback<H: Hook, F: Callback<H, Atomic> + Copy>() -> F {
+    F::CALLBACK
+}
+
+/// The trampoline of a hook whose only program sleeps.
+pub(crate) const fn sleepable_callback<H: Hook, F: Callback<H, Sleepable> + Copy>() -> F {
     F::CALLBACK
 }
 
@@ -108,37 +181,54 @@ macro_rules! trampoline {
         /// # Safety
         ///
         /// To be called by the LSM framework only.
-        unsafe extern "C" fn $name<H: Hook, R: Verdict, $($ty: Copy),*>($($arg: $ty),*) -> R {
+        unsafe extern "C" fn $name<H: Hook, S: Section, R: Verdict, $($ty: Copy),*>(
+            $($arg: $ty),*
+        ) -> R {
             const {
                 let words: usize = 0 $(+ words_of::<$ty>())*;
                 assert!(words <= MAX_WORDS);
             }
-            let state = &hooks::STATE[H::INDEX];
             #[allow(unused_mut)] // The hooks without arguments put none.
             let mut frame = Frame::new(const { 0 $(+ words_of::<$ty>())* });
             let at = 0;
             $(let at = frame.put(at, $arg);)*
             let _ = at;
 
+            let guard = S::enter();
+            // SAFETY: An FFI call with a hook's number.
+            unsafe { bindings::krsi_count_call(H::INDEX as c_uint) };
             // SAFETY: The frame has the hook's arguments, as the verifier was told.
-            match unsafe { run_direct(state, H::INDEX as c_uint, frame.ctx(), H::VOID) } {
-                Outcome::Verdict(verdict) => R::from_verdict(verdict),
-                Outcome::Default => R::from_verdict(H::DEFAULT),
-                Outcome::Stub => {
-                    // SAFETY: Stub and hook come from the same line of `lsm_hook_defs.h`, hence
-                    // have the same type.
-                    let stub: unsafe extern "C" fn($($ty),*) -> R =
-                        unsafe { core::mem::transmute(H::STUB) };
-                    // SAFETY: The arguments are those of the hook.
-                    unsafe { stub($($arg),*) }
-                }
+            let verdict = unsafe { S::call::<H>(frame.ctx()) };
+            drop(guard);
+
+            if verdict == 0 {
+                return R::from_verdict(H::DEFAULT);
             }
+            unlikely();
+            if verdict == STUB {
+                // SAFETY: Stub and hook come from the same line of `lsm_hook_defs.h`, hence have
+                // the same type.
+                let stub: unsafe extern "C" fn($($ty),*) -> R =
+                    unsafe { core::mem::transmute(H::STUB) };
+                let at = 0;
+                // From the frame, lest the arguments are kept in registers that are in the way of
+                // every call.
+                $(let ($arg, at) = frame.take::<$ty>(at);)*
+                let _ = at;
+                // SAFETY: The arguments are those of the hook.
+                return unsafe { stub($($arg),*) };
+            }
+            if !H::VOID {
+                // SAFETY: An FFI call with a hook's number.
+                unsafe { bindings::krsi_count_denial(H::INDEX as c_uint) };
+            }
+            R::from_verdict(verdict)
         }
 
-        impl<H: Hook, R: Verdict, $($ty: Copy),*> Callback<H>
+        impl<H: Hook, S: Section, R: Verdict, $($ty: Copy),*> Callback<H, S>
             for unsafe extern "C" fn($($ty),*) -> R
         {
-            const CALLBACK: Self = $name::<H, R, $($ty),*>;
+            const CALLBACK: Self = $name::<H, S, R, $($ty),*>;
         }
     };
 }
@@ -151,14 +241,57 @@ trampoline!(trampoline4: a A, b B, c C, d D);
 trampoline!(trampoline5: a A, b B, c C, d D, e E);
 trampoline!(trampoline6: a A, b B, c C, d D, e E, f F);
 
-/// How a call of a hook ended.
-enum Outcome {
-    /// A program decided.
-    Verdict(i32),
-    /// No program decided.
-    Default,
-    /// The hook's stub has to be called: it is traced, and its image runs the programs.
-    Stub,
+/// What a trampoline calls under its guard: the code of a program or of a chain, [`krsi_run_list`]
+/// or [`krsi_run_sleepable_list`].
+///
+/// Returns the verdict, or [`STUB`].
+pub(crate) type Target =
+    unsafe extern "C" fn(ctx: *const c_void, hook: *const bindings::bpf_insn) -> c_uint;
+
+/// Stands for a verdict: the hook's stub has to be called, its image runs the programs.
+///
+/// No program of a hook that returns something can return this; the verifier sees to that. One of
+/// a hook that returns nothing can, and makes the trampoline call a function that does nothing.
+const STUB: i32 = i32::MIN;
+
+/// Calls `target`, or `list`, which is slower and counts, if statistics are enabled.
+///
+/// # Safety
+///
+/// `ctx` must be the context of the hook's programs. The caller must have the guard that both
+/// functions need.
+#[inline(always)]
+unsafe fn call_target(target: Target, list: Target, hook: usize, ctx: *const u64) -> i32 {
+    let hook = hook as *const bindings::bpf_insn;
+
+    if stats_enabled() {
+        // SAFETY: By the safety requirements.
+        return unsafe { list(ctx.cast(), hook) as i32 };
+    }
+    // A program could ask for its cookie; those that have one are not called from here.
+    let run_ctx = RunCtx::new();
+    // SAFETY: The guard is dropped at the end.
+    let _run_ctx = unsafe { run_ctx.enter() };
+    // SAFETY: By the safety requirements.
+    unsafe { target(ctx.cast(), hook) as i32 }
+}
+
+/// Whether the runs of programs have to be counted and timed.
+#[inline(always)]
+fn stats_enabled() -> bool {
+    #[cfg(CONFIG_JUMP_LABEL)]
+    {
+        // SAFETY: The key is a real one that C defines, and the assembly only jumps.
+        unsafe {
+            kernel::jump_label::arch_static_branch! {
+                bindings::bpf_stats_enabled_key, bindings::static_key_false, key, false
+            }
+        }
+    }
+    #[cfg(not(CONFIG_JUMP_LABEL))]
+    {
+        true
+    }
 }
 
 /// A list that was found under a guard.
@@ -167,89 +300,108 @@ enum Outcome {
 ///
 /// For `'a` the caller must be in a critical section of RCU or of RCU Tasks Trace.
 #[inline(always)]
-unsafe fn load<'a>(list: &Atomic<*mut Programs>) -> Option<&'a Programs> {
+unsafe fn load<'a>(list: &List) -> Option<&'a Programs> {
     // SAFETY: Lists are retired after they were replaced, so that the critical section keeps this.
     unsafe { list.load(Acquire).as_ref() }
 }
 
-/// Runs the programs that the trampoline runs itself.
+/// Runs the list of a hook, for [`Atomic`] trampolines.
+///
+/// Returns a verdict, or [`STUB`].
 ///
 /// # Safety
 ///
-/// `ctx` must be the context of the hook's programs.
-unsafe fn run_direct(state: &State, hook: c_uint, ctx: *const u64, void: bool) -> Outcome {
+/// `ctx` must be the context of the hook's programs, `hook` a hook's number. The caller must have an
+/// [`AtomicGuard`] and nothing else that forbids to sleep where the hook's programs may.
+#[export]
+pub(crate) unsafe extern "C" fn krsi_run_list(
+    ctx: *const c_void,
+    hook: *const bindings::bpf_insn,
+) -> c_uint {
+    let hook = hook as usize;
+    let (state, void) = (&hooks::STATE[hook], hooks::FACTS[hook].void);
     // SAFETY: By the safety requirements.
-    match unsafe { run(&state.direct, hook, ctx, void) } {
-        Some(outcome) => outcome,
-        None if state.traced.load(Acquire) != 0 => Outcome::Stub,
+    direct_or_stub(state, || unsafe { run(&state.direct, ctx.cast(), void) }) as c_uint
+}
+
+/// Runs the list of a hook, for [`Sleepable`] trampolines.
+///
+/// Returns a verdict, or [`STUB`].
+///
+/// # Safety
+///
+/// As for [`krsi_run_list`], with a [`SleepableGuard`].
+#[export]
+pub(crate) unsafe extern "C" fn krsi_run_sleepable_list(
+    ctx: *const c_void,
+    hook: *const bindings::bpf_insn,
+) -> c_uint {
+    let hook = hook as usize;
+    let (state, void) = (&hooks::STATE[hook], hooks::FACTS[hook].void);
+    // SAFETY: By the safety requirements.
+    direct_or_stub(state, || unsafe { run_sleepable(&state.direct, ctx.cast(), void) }) as c_uint
+}
+
+/// Runs the programs that the trampoline runs itself, with `run`, or says that there are none: it is
+/// the stub then, if the hook is traced.
+#[inline(always)]
+fn direct_or_stub(state: &State, run: impl Fn() -> Option<i32>) -> i32 {
+    match run() {
+        Some(verdict) => verdict,
+        None if state.traced.load(Acquire) != 0 => STUB,
         // Tracing may have ended since `direct` was null: look again.
-        // SAFETY: By the safety requirements.
-        None => unsafe { run(&state.direct, hook, ctx, void) }.unwrap_or(Outcome::Default),
+        None => run().unwrap_or(0),
     }
 }
 
-/// Runs the programs of a list, under the guard that they need. [`None`] if there is no list.
+/// Runs the programs of a list. [`None`] if there is no list.
 ///
 /// # Safety
 ///
-/// `ctx` must be the context of the hook's programs.
+/// As for [`krsi_run_list`].
 #[inline(always)]
-unsafe fn run(
-    list: &Atomic<*mut Programs>,
-    hook: c_uint,
-    ctx: *const u64,
-    void: bool,
-) -> Option<Outcome> {
-    let guard = AtomicGuard::new();
-    // SAFETY: The guard is held until the end.
+unsafe fn run(list: &List, ctx: *const u64, void: bool) -> Option<i32> {
+    // SAFETY: The caller's guard is held until the end.
     let programs = unsafe { load(list) }?;
     if programs.sleepable {
-        // Nothing of this list may be used after the guard.
-        drop(guard);
-        // SAFETY: By the safety requirements; a hook with such a program is one that may sleep.
-        return unsafe { run_sleepable(list, hook, ctx, void) };
+        let run = || {
+            let _guard = SleepableGuard::new();
+            // SAFETY: By the safety requirements, with the guard.
+            unsafe { run_sleepable(list, ctx, void) }
+        };
+        // SAFETY: The caller has a guard, and what was found under it is not used any more.
+        return unsafe { AtomicGuard::suspend(run) };
     }
 
-    // SAFETY: An FFI call; `hook` is a hook's number.
-    unsafe { bindings::krsi_count_call(hook) };
     let run_ctx = RunCtx::new();
     // SAFETY: The guard is dropped at the end.
     let run_ctx = unsafe { run_ctx.enter() };
     for attachment in programs.iter() {
-        // SAFETY: The guard is held until the end.
+        // SAFETY: The caller's guard is held until the end.
         let Some(prog) = (unsafe { attachment.prog() }) else {
             continue;
         };
         run_ctx.set_cookie(attachment.cookie);
-        // SAFETY: By the safety requirements; the guards are held.
-        if let Some(verdict) = unsafe { run_one(prog, hook, ctx, void, guard.migrate()) } {
-            return Some(Outcome::Verdict(verdict));
+        // SAFETY: By the safety requirements; the caller's guard disables migration.
+        let verdict = unsafe { prog.run(ctx) };
+        if verdict != 0 && !void {
+            return Some(verdict);
         }
     }
-    Some(Outcome::Default)
+    Some(0)
 }
 
-/// As [`run`], for a list with programs that sleep.
+/// As [`run`], where programs may sleep.
 ///
 /// # Safety
 ///
-/// As for [`run`], and the caller must be able to sleep.
+/// As for [`krsi_run_sleepable_list`].
 #[inline(never)]
-unsafe fn run_sleepable(
-    list: &Atomic<*mut Programs>,
-    hook: c_uint,
-    ctx: *const u64,
-    void: bool,
-) -> Option<Outcome> {
-    let _trace = rcu_tasks_trace::Guard::new();
-    let migrate = MigrateGuard::new();
-    might_fault();
-    // The list may have been replaced in between, by any other.
-    // SAFETY: `_trace` is held until the end.
+unsafe fn run_sleepable(list: &List, ctx: *const u64, void: bool) -> Option<i32> {
+    // The list may be any: it can have been replaced since somebody chose to come here.
+    // SAFETY: The caller's guard is held until the end.
     let programs = unsafe { load(list) }?;
 
-    // SAFETY: An FFI call; `hook` is a hook's number.
-    unsafe { bindings::krsi_count_call(hook) };
     let run_ctx = RunCtx::new();
     // SAFETY: The guard is dropped at the end.
     let run_ctx = unsafe { run_ctx.enter() };
@@ -263,34 +415,12 @@ unsafe fn run_sleepable(
         };
         run_ctx.set_cookie(attachment.cookie);
         // SAFETY: By the safety requirements; the guards are held.
-        if let Some(verdict) = unsafe { run_one(prog, hook, ctx, void, &migrate) } {
-            return Some(Outcome::Verdict(verdict));
+        let verdict = unsafe { prog.run(ctx) };
+        if verdict != 0 && !void {
+            return Some(verdict);
         }
     }
-    Some(Outcome::Default)
-}
-
-/// Runs a program and returns its verdict if that ends the walk.
-///
-/// # Safety
-///
-/// As for [`Prog::run`].
-#[inline(always)]
-unsafe fn run_one(
-    prog: &Prog,
-    hook: c_uint,
-    ctx: *const u64,
-    void: bool,
-    migrate: &MigrateGuard,
-) -> Option<i32> {
-    // SAFETY: By the safety requirements.
-    let verdict = unsafe { prog.run(ctx, migrate) };
-    if void || verdict == 0 {
-        return None;
-    }
-    // SAFETY: An FFI call; `hook` is a hook's number.
-    unsafe { bindings::krsi_count_denial(hook) };
-    Some(verdict)
+    Some(0)
 }
 
 /// Runs all programs of a hook from the image of its stub; see [`crate::trace`].
@@ -302,16 +432,20 @@ unsafe fn run_one(
 /// `ctx` must be the context of the hook's programs, `hook` a hook's number.
 #[export]
 pub(crate) unsafe extern "C" fn krsi_run(ctx: *const u64, hook: c_uint) -> c_int {
-    let void = hooks::FACTS[hook as usize].void;
+    let facts = &hooks::FACTS[hook as usize];
+    let guard = AtomicGuard::new();
     // SAFETY: By the safety requirements.
-    match unsafe { run(&hooks::STATE[hook as usize].all, hook, ctx, void) } {
-        Some(Outcome::Verdict(verdict)) => verdict,
-        _ => 0,
+    let verdict = unsafe { run(&hooks::STATE[hook as usize].all, ctx, facts.void) }.unwrap_or(0);
+    drop(guard);
+    if verdict != 0 {
+        // SAFETY: An FFI call; `hook` is a hook's number.
+        unsafe { bindings::krsi_count_denial(hook) };
     }
+    verdict
 }
 
 #[cfg(CONFIG_SECURITY_KRSI_KUNIT_TEST)]
-#[macros::kunit_tests(krsi_frame)]
+#[kernel::macros::kunit_tests(krsi_frame)]
 mod tests {
     use super::*;
 
@@ -370,9 +504,10 @@ mod tests {
     fn nothing_attached_is_no_verdict() {
         let state = State::new();
         let frame = Frame::new(0);
+        let _guard = AtomicGuard::new();
         // SAFETY: No program runs.
-        let outcome = unsafe { run_direct(&state, 0, frame.ctx(), false) };
-        assert!(matches!(outcome, Outcome::Default));
+        let run = || unsafe { run(&state.direct, frame.ctx(), false) };
+        assert_eq!(direct_or_stub(&state, run), 0);
     }
 
     #[test]
@@ -380,8 +515,9 @@ mod tests {
         let state = State::new();
         state.traced.store(1, kernel::sync::atomic::Relaxed);
         let frame = Frame::new(0);
+        let _guard = SleepableGuard::new();
         // SAFETY: No program runs.
-        let outcome = unsafe { run_direct(&state, 0, frame.ctx(), false) };
-        assert!(matches!(outcome, Outcome::Stub));
+        let run = || unsafe { run_sleepable(&state.direct, frame.ctx(), false) };
+        assert_eq!(direct_or_stub(&state, run), STUB);
     }
 }

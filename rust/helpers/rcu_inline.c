@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The fast paths of rcu_read_lock() and rcu_read_unlock() without the function
+ * calls, for readers that are short and hot enough to notice them. Debugging
+ * kernels, and those without preemptible RCU, get the ordinary functions.
+ */
+
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+
+#if defined(CONFIG_PREEMPT_RCU) && !defined(CONFIG_DEBUG_LOCK_ALLOC) && \
+	!defined(CONFIG_PROVE_RCU) && !defined(CONFIG_RCU_STRICT_GRACE_PERIOD)
+__rust_helper void rust_helper_inline_rcu_read_lock(void)
+{
+	WRITE_ONCE(current->rcu_read_lock_nesting,
+		   READ_ONCE(current->rcu_read_lock_nesting) + 1);
+	barrier();	/* The critical section comes after. */
+}
+
+__rust_helper void rust_helper_inline_rcu_read_unlock(void)
+{
+	int nesting;
+
+	barrier();	/* The critical section comes before. */
+	nesting = READ_ONCE(current->rcu_read_lock_nesting) - 1;
+	WRITE_ONCE(current->rcu_read_lock_nesting, nesting);
+	if (nesting)
+		return;
+	barrier();	/* Leave, then look whether somebody waits for it. */
+	if (unlikely(READ_ONCE(current->rcu_read_unlock_special.s))) {
+		/*
+		 * The slow path is private to RCU. A reader that enters now
+		 * takes it when it leaves, for itself and for this one.
+		 */
+		__rcu_read_lock();
+		__rcu_read_unlock();
+	}
+}
+#else
+__rust_helper void rust_helper_inline_rcu_read_lock(void)
+{
+	rcu_read_lock();
+}
+
+__rust_helper void rust_helper_inline_rcu_read_unlock(void)
+{
+	rcu_read_unlock();
+}
+#endif
