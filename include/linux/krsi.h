@@ -40,6 +40,7 @@ struct bpf_tramp_node *krsi_find_prog(bpf_func_t bpf_func, const void *func);
 
 /* Rust: security/krsi/trace.rs */
 int krsi_hook_of(const void *func);
+bool krsi_has_progs(unsigned int hook);
 void krsi_trace_begin(unsigned int hook);
 bool krsi_trace_end(unsigned int hook);
 

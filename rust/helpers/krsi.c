@@ -9,6 +9,11 @@ __rust_helper void rust_helper_krsi_count_call(unsigned int hook)
 	this_cpu_inc(krsi_counters.calls[hook]);
 }
 
+__rust_helper void rust_helper_krsi_uncount_call(unsigned int hook)
+{
+	this_cpu_dec(krsi_counters.calls[hook]);
+}
+
 __rust_helper void rust_helper_krsi_count_denial(unsigned int hook)
 {
 	this_cpu_inc(krsi_counters.denials[hook]);

@@ -90,7 +90,7 @@ pub(crate) fn switch(hook: usize, guard: &mut Guard) {
     }
 }
 
-/// Chooses what the trampolines of a hook call, and which of the two the framework does.
+/// Chooses what the trampolines of a hook call, and which of the two the framework does, or the stub.
 ///
 /// Each trampoline does right with any target that this gives it at any time: what only one of them
 /// may call is in the static call of that one. So the order of the changes does not matter, and a
@@ -119,13 +119,15 @@ fn retarget(hook: usize, traced: bool, guard: &mut Guard) {
 
     // SAFETY: Changes are serialised by the lock. The code of a program stays until a grace period
     // of its kind has passed after it was detached, which is after this, and trampolines call it
-    // in such a section; chains stay. The trampolines are the hook's own.
+    // in such a section; chains stay. The trampolines and the stub are the hook's own.
     unsafe {
         facts.target.update(target.unwrap_or(krsi_run_list));
         facts
             .sleepable_target
             .update(sleepable_target.unwrap_or(krsi_run_sleepable_list));
-        hooks::HOOKS[hook].redirect(if sleepable_target.is_some() {
+        hooks::HOOKS[hook].redirect(if traced {
+            facts.stub
+        } else if sleepable_target.is_some() {
             facts.sleepable_trampoline
         } else {
             facts.trampoline

@@ -3,8 +3,9 @@
 //! Hooks whose `bpf_lsm_*()` stubs other BPF programs trace.
 //!
 //! fentry, fexit and fmod_ret programs attach to the stub, which KRSI does not call otherwise. While
-//! there are any, the trampoline calls the stub, and the image that the BPF core generated for it
-//! runs, through a shim, KRSI's programs too: tracers see every call, and fexit its verdict.
+//! there are any, the framework calls the stub instead of the trampoline, or the trampoline does, and
+//! the image that the BPF core generated for it runs, through a shim, KRSI's programs too: tracers
+//! see every call, and fexit its verdict.
 //!
 //! No call may slip through between the two ways. Going to the stub, the image is there first.
 //! Coming back, `direct` is set before `traced` is cleared; a trampoline that found `direct` null
@@ -31,6 +32,20 @@ pub(crate) unsafe extern "C" fn krsi_hook_of(func: *const c_void) -> c_int {
         return -1;
     }
     hooks::by_stub(func).map_or(-1, |hook| hook as c_int)
+}
+
+/// Whether KRSI has programs attached to a hook.
+///
+/// May sleep.
+///
+/// # Safety
+///
+/// `hook` must be a hook's number.
+#[export]
+pub(crate) unsafe extern "C" fn krsi_has_progs(hook: c_uint) -> bool {
+    let guard = attach::LOCK.lock();
+
+    attach::programs(&hooks::STATE[hook as usize], &guard).is_some()
 }
 
 /// Makes a hook call its stub. Does nothing if it does.

@@ -206,6 +206,9 @@ macro_rules! trampoline {
             }
             unlikely();
             if verdict == STUB {
+                // The shim in the stub's image counts the call, if there are programs.
+                // SAFETY: An FFI call with a hook's number.
+                unsafe { bindings::krsi_uncount_call(H::INDEX as c_uint) };
                 // SAFETY: Stub and hook come from the same line of `lsm_hook_defs.h`, hence have
                 // the same type.
                 let stub: unsafe extern "C" fn($($ty),*) -> R =
@@ -434,6 +437,8 @@ unsafe fn run_sleepable(list: &List, ctx: *const u64, void: bool) -> Option<i32>
 pub(crate) unsafe extern "C" fn krsi_run(ctx: *const u64, hook: c_uint) -> c_int {
     let facts = &hooks::FACTS[hook as usize];
     let guard = AtomicGuard::new();
+    // SAFETY: An FFI call; `hook` is a hook's number.
+    unsafe { bindings::krsi_count_call(hook) };
     // SAFETY: By the safety requirements.
     let verdict = unsafe { run(&hooks::STATE[hook as usize].all, ctx, facts.void) }.unwrap_or(0);
     drop(guard);
