@@ -57,9 +57,10 @@ static_assert(KRSI_CHAIN_SLOTS == 060);
 									\
 		switch (READ_ONCE(krsi_chains[C].start)) {		\
 		SLOTS(CALL_SLOT, C)					\
-		default:						\
-			return 0;					\
+		case KRSI_CHAIN_SLOTS:					\
+			break;						\
 		}							\
+		return 0;						\
 	}
 
 #define CHAINS(M)							\
@@ -68,11 +69,12 @@ static_assert(KRSI_CHAIN_SLOTS == 060);
 
 CHAINS(DEFINE_CHAIN)
 
-#define CHAIN_ENTRY(C) [C] = {						\
-	.run = krsi_chain_run_##C,					\
-	.start = KRSI_CHAIN_SLOTS,					\
-	.slots = krsi_chain_slots_##C,					\
-},
+#define CHAIN_ENTRY(C)							\
+	[C] = {								\
+		.run = krsi_chain_run_##C,				\
+		.start = KRSI_CHAIN_SLOTS,				\
+		.slots = krsi_chain_slots_##C,				\
+	},
 
 struct krsi_chain krsi_chains[KRSI_CHAINS] = {
 	CHAINS(CHAIN_ENTRY)

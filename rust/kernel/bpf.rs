@@ -11,7 +11,7 @@ use crate::{
     sync::rcu_tasks_trace,
     types::{NotThreadSafe, Opaque},
 };
-use core::{cell::UnsafeCell, ptr::NonNull};
+use core::{cell::UnsafeCell, mem::MaybeUninit, ptr::NonNull};
 
 /// What a program is compiled to. The second argument is for the interpreter.
 pub type Function = bindings::bpf_func_t;
@@ -132,7 +132,7 @@ impl TrampNode {
 /// Once entered, `current->bpf_ctx` points to the C structure until the guard is dropped, and the
 /// value does not move: [`RunCtx::enter`] borrows it.
 #[repr(transparent)]
-pub struct RunCtx(UnsafeCell<bindings::bpf_tramp_run_ctx>);
+pub struct RunCtx(UnsafeCell<MaybeUninit<bindings::bpf_tramp_run_ctx>>);
 
 /// Evidence that a [`RunCtx`] is the current task's.
 pub struct RunCtxGuard<'a> {
@@ -144,12 +144,17 @@ pub struct RunCtxGuard<'a> {
 impl RunCtx {
     /// Makes a run context with cookie 0.
     #[inline(always)]
-    pub const fn new() -> Self {
-        Self(UnsafeCell::new(bindings::bpf_tramp_run_ctx {
-            run_ctx: bindings::bpf_run_ctx {},
-            bpf_cookie: 0,
-            saved_run_ctx: core::ptr::null_mut(),
-        }))
+    pub fn new() -> Self {
+        let ctx = Self(UnsafeCell::new(MaybeUninit::uninit()));
+        // The rest is for the JIT's trampolines, and a store less is a store less.
+        // SAFETY: The field is in the value, which nobody else has.
+        unsafe { (&raw mut (*ctx.ptr()).bpf_cookie).write(0) };
+        ctx
+    }
+
+    #[inline(always)]
+    fn ptr(&self) -> *mut bindings::bpf_tramp_run_ctx {
+        self.0.get().cast()
     }
 
     /// Makes this the current task's run context until the guard is dropped.
@@ -161,7 +166,7 @@ impl RunCtx {
     pub unsafe fn enter(&self) -> RunCtxGuard<'_> {
         // SAFETY: `run_ctx` is the first, empty field of the C structure, which the guard's borrow
         // keeps in place.
-        let old = unsafe { bindings::bpf_set_run_ctx(self.0.get().cast()) };
+        let old = unsafe { bindings::bpf_set_run_ctx(self.ptr().cast()) };
         RunCtxGuard {
             ctx: self,
             old,
@@ -181,7 +186,7 @@ impl RunCtxGuard<'_> {
     #[inline(always)]
     pub fn set_cookie(&self, cookie: u64) {
         // SAFETY: Only the current task accesses its run context.
-        unsafe { (*self.ctx.0.get()).bpf_cookie = cookie };
+        unsafe { (&raw mut (*self.ctx.ptr()).bpf_cookie).write(cookie) };
     }
 }
 
@@ -219,7 +224,8 @@ impl AtomicGuard {
     ///
     /// # Safety
     ///
-    /// A caller must have an [`AtomicGuard`], and nothing that was found under it may be used after.
+    /// A caller must have an [`AtomicGuard`], and nothing that was found under it may be used
+    /// after.
     pub unsafe fn suspend<T>(f: impl FnOnce() -> T) -> T {
         // SAFETY: By the safety requirements this pairs with the guard's `new`.
         unsafe {

@@ -2,9 +2,9 @@
 
 //! Registration of security modules.
 //!
-//! A security module is a static [`Lsm`], made with [`define_lsm!`](crate::define_lsm), and a static
-//! table of [`Hook`]s that its initialiser adds to the framework with [`add_hooks`]. There is no
-//! way back: what is registered stays.
+//! A security module is a static [`Lsm`], made with [`define_lsm!`](crate::define_lsm), and a
+//! static table of [`Hook`]s that its initialiser adds to the framework with [`add_hooks`]. There
+//! is no way back: what is registered stays.
 //!
 //! C header: [`include/linux/lsm_hooks.h`](srctree/include/linux/lsm_hooks.h)
 
@@ -97,7 +97,9 @@ impl Hook {
     pub unsafe fn redirect(&'static self, function: *const ()) {
         if let Some(scall) = self.scall() {
             // SAFETY: The framework's static calls are static. By the safety requirements.
-            unsafe { StaticCall::new(scall.key, scall.trampoline.cast_const().cast()).update(function) };
+            unsafe {
+                StaticCall::new(scall.key, scall.trampoline.cast_const().cast()).update(function)
+            };
         }
     }
 }
@@ -113,7 +115,9 @@ impl Hook {
 #[inline(always)]
 pub unsafe fn add_hooks<const N: usize>(hooks: &'static [Hook; N], id: &'static LsmId) {
     // SAFETY: The table is static and `Hook` is transparent; the caller is the initialiser.
-    unsafe { bindings::security_add_hooks(hooks.as_ptr().cast_mut().cast(), N as c_int, id.as_ptr()) };
+    unsafe {
+        bindings::security_add_hooks(hooks.as_ptr().cast_mut().cast(), N as c_int, id.as_ptr())
+    };
 }
 
 /// The framework's description of a security module. Use [`define_lsm!`](crate::define_lsm).

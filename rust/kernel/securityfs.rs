@@ -6,12 +6,7 @@
 //!
 //! C header: [`include/linux/security.h`](srctree/include/linux/security.h)
 
-use crate::{
-    bindings,
-    error::from_err_ptr,
-    prelude::*,
-    seq_file::SeqFile,
-};
+use crate::{bindings, error::from_err_ptr, prelude::*, seq_file::SeqFile};
 use core::{marker::PhantomData, ptr::NonNull};
 
 /// What a file shows when it is read.

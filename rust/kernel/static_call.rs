@@ -31,10 +31,7 @@ impl<F: Copy> StaticCall<F> {
     ///
     /// The pointers must be to the key, `__SCK__NAME`, and the trampoline, `__SCT__NAME`, of one
     /// static call of functions of type `F`, an `extern "C"` function pointer.
-    pub const unsafe fn new(
-        key: *mut bindings::static_call_key,
-        trampoline: *const (),
-    ) -> Self {
+    pub const unsafe fn new(key: *mut bindings::static_call_key, trampoline: *const ()) -> Self {
         const { assert!(size_of::<F>() == size_of::<*mut c_void>()) };
         // INVARIANT: By the safety requirements.
         Self {

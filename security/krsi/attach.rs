@@ -5,13 +5,13 @@
 //! The BPF core's links stay what they are: pinning, info, cookies and detaching on close are its
 //! work. KRSI takes the place of the generated trampoline underneath.
 
+#[cfg(CONFIG_HAVE_STATIC_CALL)]
+use crate::trampoline::{krsi_run_list, krsi_run_sleepable_list};
 use crate::{
     hooks::{self, State},
     lsm,
     programs::{self, Change, Programs},
 };
-#[cfg(CONFIG_HAVE_STATIC_CALL)]
-use crate::trampoline::{krsi_run_list, krsi_run_sleepable_list};
 use kernel::{
     bindings,
     bpf::{Prog, TrampNode},
@@ -90,7 +90,8 @@ pub(crate) fn switch(hook: usize, guard: &mut Guard) {
     }
 }
 
-/// Chooses what the trampolines of a hook call, and which of the two the framework does, or the stub.
+/// Chooses what the trampolines of a hook call, and which of the two the framework does, or the
+/// stub.
 ///
 /// Each trampoline does right with any target that this gives it at any time: what only one of them
 /// may call is in the static call of that one. So the order of the changes does not matter, and a
@@ -167,9 +168,8 @@ fn link(node: TrampNode, func: *const c_void) -> Result<c_int> {
     let mut guard = LOCK.lock();
     let old = programs(&hooks::STATE[hook], &guard);
     // SAFETY: The lock is held.
-    let linked = old.is_some_and(|old| unsafe {
-        old.find(|prog| prog.as_ptr() == node.prog()).is_some()
-    });
+    let linked =
+        old.is_some_and(|old| unsafe { old.find(|prog| prog.as_ptr() == node.prog()).is_some() });
 
     if linked {
         return Err(EBUSY);
@@ -265,7 +265,9 @@ pub(crate) fn totals(guard: &Guard) -> (usize, usize) {
     hooks::STATE.iter().fold((0, 0), |(progs, hooks), state| {
         let n = programs(state, guard).map_or(0, |list| {
             // SAFETY: The lock is held.
-            list.iter().filter(|a| unsafe { a.prog() }.is_some()).count()
+            list.iter()
+                .filter(|a| unsafe { a.prog() }.is_some())
+                .count()
         });
         (progs + n, hooks + usize::from(n > 0))
     })

@@ -42,8 +42,8 @@ impl Chains {
     /// Puts programs of a hook into a chain and returns the function that runs them.
     ///
     /// `functions` is the code of the hook's programs, newest first. What is in the hook's chain
-    /// already is reused when only newer programs have come. [`None`] if there is no chain to be had,
-    /// or not one of that length.
+    /// already is reused when only newer programs have come. [`None`] if there is no chain to be
+    /// had, or not one of that length.
     ///
     /// The hook's target has to be changed, to what this returns or to something else, and
     /// [`settle`](Self::settle) be called then, before the lock is released.
@@ -84,7 +84,11 @@ impl Chains {
     /// The targets of all hooks are what they have to be: from now on no trampoline enters a chain
     /// that was given up, and a grace period waits for those that are in it.
     pub(crate) fn settle(&mut self) {
-        for owner in self.owners.iter_mut().filter(|owner| **owner == Owner::Leaving) {
+        for owner in self
+            .owners
+            .iter_mut()
+            .filter(|owner| **owner == Owner::Leaving)
+        {
             // SAFETY: An FFI call without requirements.
             let cookie = unsafe { bindings::start_poll_synchronize_rcu() };
             *owner = Owner::Nobody(Some(cookie));
@@ -92,7 +96,9 @@ impl Chains {
     }
 
     fn of(&self, hook: usize) -> Option<usize> {
-        self.owners.iter().position(|&owner| owner == Owner::Hook(hook))
+        self.owners
+            .iter()
+            .position(|&owner| owner == Owner::Hook(hook))
     }
 
     fn free(&self) -> Option<usize> {
@@ -100,9 +106,7 @@ impl Chains {
             Owner::Hook(_) | Owner::Leaving => false,
             Owner::Nobody(None) => true,
             // SAFETY: The cookie came from `start_poll_synchronize_rcu()`.
-            Owner::Nobody(Some(cookie)) => unsafe {
-                bindings::poll_state_synchronize_rcu(*cookie)
-            },
+            Owner::Nobody(Some(cookie)) => unsafe { bindings::poll_state_synchronize_rcu(*cookie) },
         })
     }
 }
@@ -113,7 +117,11 @@ struct Chain(usize);
 impl Chain {
     fn raw(&self) -> *mut bindings::krsi_chain {
         // SAFETY: The number is in range.
-        unsafe { (&raw mut bindings::krsi_chains).cast::<bindings::krsi_chain>().add(self.0) }
+        unsafe {
+            (&raw mut bindings::krsi_chains)
+                .cast::<bindings::krsi_chain>()
+                .add(self.0)
+        }
     }
 
     fn function(&self) -> Function {

@@ -93,7 +93,10 @@ pub(crate) fn key(hook: usize) -> Option<&'static StaticKeyFalse> {
 
 /// Makes the tables from the generated list.
 macro_rules! hooks {
-    ($($name:ident, $id:ident, $stub:ident, $key:ident, $tramp:ident, $skey:ident, $stramp:ident, $ret:ident, $default:expr;)*) => {
+    ($(
+        $name:ident, $id:ident, $stub:ident, $key:ident, $tramp:ident, $skey:ident, $stramp:ident,
+        $ret:ident, $default:expr;
+    )*) => {
         /// A type for each hook.
         #[allow(non_camel_case_types)]
         mod id {

@@ -153,7 +153,9 @@ impl Programs {
             // SAFETY: By the type invariant the attachment lives; the caller holds the lock.
             let (live, sleepable) = unsafe { ((*entry).prog().is_some(), (*entry).sleepable) };
             if live {
-                new.entries.push_within_capacity(entry).map_err(|_| ENOMEM)?;
+                new.entries
+                    .push_within_capacity(entry)
+                    .map_err(|_| ENOMEM)?;
                 new.sleepable |= sleepable;
             }
         }
@@ -218,8 +220,7 @@ impl Change {
         if let Some(added) = self.added {
             added.into_raw();
         }
-        self.new
-            .map_or(core::ptr::null_mut(), |new| new.into_raw())
+        self.new.map_or(core::ptr::null_mut(), |new| new.into_raw())
     }
 }
 
@@ -372,7 +373,10 @@ mod tests {
         let list = attach(list, &mut c)?;
         assert_eq!(cookies(list)?.as_slice(), &[3, 2]);
         // SAFETY: The test owns the list.
-        assert_eq!(unsafe { list.as_ref() }.map_or(0, |list| list.iter().count()), 2);
+        assert_eq!(
+            unsafe { list.as_ref() }.map_or(0, |list| list.iter().count()),
+            2
+        );
         let list = detach(list, 3)?;
         assert!(detach(list, 2)?.is_null());
         Ok(())

@@ -2,8 +2,8 @@
 
 //! `/sys/kernel/security/krsi/`: what is in force, for people and tools.
 //!
-//! The formats are ABI: see `Documentation/admin-guide/LSM/krsi.rst`. Lines and fields are only ever
-//! added, at the end, and the version counts what breaks.
+//! The formats are ABI: see `Documentation/admin-guide/LSM/krsi.rst`. Lines and fields are only
+//! ever added, at the end, and the version counts what breaks.
 
 use crate::{attach, hooks};
 use kernel::{

@@ -2,10 +2,10 @@
 
 //! Hooks whose `bpf_lsm_*()` stubs other BPF programs trace.
 //!
-//! fentry, fexit and fmod_ret programs attach to the stub, which KRSI does not call otherwise. While
-//! there are any, the framework calls the stub instead of the trampoline, or the trampoline does, and
-//! the image that the BPF core generated for it runs, through a shim, KRSI's programs too: tracers
-//! see every call, and fexit its verdict.
+//! fentry, fexit and fmod_ret programs attach to the stub, which KRSI does not call otherwise.
+//! While there are any, the framework calls the stub instead of the trampoline, or the trampoline
+//! does, and the image that the BPF core generated for it runs, through a shim, KRSI's programs
+//! too: tracers see every call, and fexit its verdict.
 //!
 //! No call may slip through between the two ways. Going to the stub, the image is there first.
 //! Coming back, `direct` is set before `traced` is cleared; a trampoline that found `direct` null

@@ -4,9 +4,9 @@
 //!
 //! Each hook has a trampoline of its own, instantiated for the types of its arguments. It lays the
 //! arguments out as a BPF context and makes a static call: of the hook's program, if it has one and
-//! that needs no more, or else of [`krsi_run_list`], which all hooks share and which runs the newest
-//! program first, until one returns other than 0, whose verdict is the hook's. If none does, the
-//! verdict is the hook's default, which is not 0 for every hook.
+//! that needs no more, or else of [`krsi_run_list`], which all hooks share and which runs the
+//! newest program first, until one returns other than 0, whose verdict is the hook's. If none does,
+//! the verdict is the hook's default, which is not 0 for every hook.
 
 use crate::{
     hooks::{self, Hook, State},
@@ -53,7 +53,13 @@ impl Frame {
         self.words[next - 1].write(0);
         // SAFETY: `words_of` words from `at` hold a `T`; `next` is at most `MAX_WORDS`, which the
         // caller checks when it is compiled.
-        unsafe { self.words.as_mut_ptr().add(at).cast::<T>().write_unaligned(arg) };
+        unsafe {
+            self.words
+                .as_mut_ptr()
+                .add(at)
+                .cast::<T>()
+                .write_unaligned(arg)
+        };
         next
     }
 
@@ -314,8 +320,8 @@ unsafe fn load<'a>(list: &List) -> Option<&'a Programs> {
 ///
 /// # Safety
 ///
-/// `ctx` must be the context of the hook's programs, `hook` a hook's number. The caller must have an
-/// [`AtomicGuard`] and nothing else that forbids to sleep where the hook's programs may.
+/// `ctx` must be the context of the hook's programs, `hook` a hook's number. The caller must have
+/// an [`AtomicGuard`] and nothing else that forbids to sleep where the hook's programs may.
 #[export]
 pub(crate) unsafe extern "C" fn krsi_run_list(
     ctx: *const c_void,
@@ -342,11 +348,13 @@ pub(crate) unsafe extern "C" fn krsi_run_sleepable_list(
     let hook = hook as usize;
     let (state, void) = (&hooks::STATE[hook], hooks::FACTS[hook].void);
     // SAFETY: By the safety requirements.
-    direct_or_stub(state, || unsafe { run_sleepable(&state.direct, ctx.cast(), void) }) as c_uint
+    direct_or_stub(state, || unsafe {
+        run_sleepable(&state.direct, ctx.cast(), void)
+    }) as c_uint
 }
 
-/// Runs the programs that the trampoline runs itself, with `run`, or says that there are none: it is
-/// the stub then, if the hook is traced.
+/// Runs the programs that the trampoline runs itself, with `run`, or says that there are none: it
+/// is the stub then, if the hook is traced.
 #[inline(always)]
 fn direct_or_stub(state: &State, run: impl Fn() -> Option<i32>) -> i32 {
     match run() {
