@@ -3,10 +3,12 @@
 # The commands of the development tree; `make` alone lists them. Linux's own
 # build never reads this file: it reads Kbuild and Kconfig.
 
-# CMD and APPEND are for the guest as they stand: a '$' in them is not make's.
+# These are passed on as they stand: a '$' in them is not make's.
 override CMD := $(value CMD)
 override APPEND := $(value APPEND)
+override ROWS := $(value ROWS)
 export CMD APPEND SHARE ICOUNT KERNEL MEM CPUS TIMEOUT ACCEL KERNEL_SRC
+export ROWS ROUNDS VARIANTS MITIGATIONS CLOCK KRSI_N
 
 .DEFAULT_GOAL := help
 
@@ -34,7 +36,7 @@ root:		## set up the build root, a Debian 13 tree with all the tools
 tools: kernel	## build what runs in the VM: the samples, into build/samples
 	@scripts/samples.sh
 
-bench: kernel	## compare the cost of hooks with mainline's, in instructions
+bench: kernel	## compare the cost of hooks with mainline's [ROWS=regex] [MITIGATIONS=off]; see scripts/bench.sh
 	@scripts/bench.sh
 
 check: root	## check the style of everything: rustfmt, clippy, checkpatch, sparse, shellcheck

@@ -157,11 +157,16 @@ fn link(node: TrampNode, func: *const c_void) -> Result<c_int> {
         Err(e) => {
             // SAFETY: The node's link holds a reference on the program.
             let prog = unsafe { Prog::from_raw(node.prog()) };
-            pr_warn!(
-                "not attaching program {} ({}): neither krsi nor bpf is among the active LSMs\n",
-                prog.id(),
-                prog.name()
-            );
+            const WHY: &str = "neither krsi nor bpf is among the active LSMs";
+            if prog.id() == 0 {
+                pr_warn!("not attaching a program to a cgroup: {WHY}\n");
+            } else {
+                pr_warn!(
+                    "not attaching program {} ({}): {WHY}\n",
+                    prog.id(),
+                    prog.name()
+                );
+            }
             return Err(e);
         }
     };
@@ -227,8 +232,10 @@ pub(crate) unsafe extern "C" fn krsi_unlink_prog(
 
     if let Some(attachment) = old.iter().find(|attachment| attachment.node() == node) {
         // SAFETY: The lock is held until the change is published.
-        if let Ok(change) = unsafe { Change::detach(old, attachment) } {
-            publish(hook, change, &mut guard);
+        match unsafe { Change::detach(old, attachment) } {
+            Ok(change) => publish(hook, change, &mut guard),
+            // The old list passes over the program, but a static call may still have it.
+            Err(_) => switch(hook, &mut guard),
         }
     }
     0

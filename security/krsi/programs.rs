@@ -278,6 +278,13 @@ mod tests {
             Ok(Self { prog, link, node })
         }
 
+        /// As if it had been compiled.
+        fn compiled(self) -> Self {
+            // SAFETY: The program is the fake's own.
+            unsafe { (*self.prog).set_jited(1) };
+            self
+        }
+
         fn node(&mut self) -> Result<TrampNode> {
             assert!(!self.link.prog.is_null());
             // SAFETY: The node has a link with a program, all owned by the fake.
@@ -356,6 +363,38 @@ mod tests {
         assert_eq!(cookies(list)?.as_slice(), &[2]);
         drop(reader);
         assert!(detach(list, 2)?.is_null());
+        Ok(())
+    }
+
+    /// How many programs could be called without looking at the list, if they could.
+    fn callable(list: *mut Programs) -> Option<usize> {
+        // SAFETY: The tests own the list, and nobody changes it at the same time.
+        unsafe { list.as_ref()?.functions().map(|functions| functions.len()) }
+    }
+
+    #[test]
+    fn only_plain_programs_are_called_without_the_list() -> Result {
+        let mut a = Fake::new(0)?.compiled();
+        let mut b = Fake::new(0)?.compiled();
+        let (mut cookie, mut interpreted) = (Fake::new(7)?.compiled(), Fake::new(0)?);
+        let list = attach(core::ptr::null_mut(), &mut a)?;
+        assert_eq!(callable(list), Some(1));
+        let list = attach(list, &mut b)?;
+        assert_eq!(callable(list), Some(2));
+        let list = attach(list, &mut cookie)?;
+        assert_eq!(callable(list), None);
+        let list = detach(list, 7)?;
+        assert_eq!(callable(list), Some(2));
+        let list = attach(list, &mut interpreted)?;
+        assert_eq!(callable(list), None);
+        let list = detach(list, 0)?;
+        // The program that there was no memory to leave out is not called either.
+        // SAFETY: The test owns the list.
+        if let Some(oldest) = unsafe { list.as_ref() }.and_then(|list| list.iter().last()) {
+            oldest.detach();
+        }
+        assert_eq!(callable(list), Some(1));
+        assert!(detach(list, 0)?.is_null());
         Ok(())
     }
 

@@ -74,7 +74,8 @@ static bool parse(const char *text, struct line *line)
 	if (found != 5)
 		return false;
 	text += end;
-	return sscanf(text, " programs=%511[^\n]%n", line->programs, &end) == 1 && text[end] == '\n';
+	return sscanf(text, " programs=%511[^\n]%n", line->programs, &end) == 1 &&
+	       text[end] == '\n';
 }
 
 FIXTURE(securityfs)
