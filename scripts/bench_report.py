@@ -488,15 +488,15 @@ def plot(results: Results, clock: str, paths: list[pathlib.Path]) -> None:
     parts = panels(results)
     if not parts or not variants:
         return
-    figure, axes = pyplot.subplots(1, len(parts), figsize=(4.8 * len(parts), 3.8), squeeze=False)
+    size = (4.8 * len(parts), 3.8)
+    figure, axes = pyplot.subplots(1, len(parts), figsize=size, squeeze=False, layout="constrained")
     for axis, panel in zip(axes[0], parts, strict=True):
         panel.draw(axis, results, panel.rows, variants, unit)
         axis.spines[["top", "right"]].set_visible(False)
     axes[0][0].legend(frameon=False)
-    figure.tight_layout()
     for path in paths:
         svg = path.suffix == ".svg"
-        figure.savefig(path, metadata={"Date": None} if svg else None, dpi=120)
+        figure.savefig(path, metadata={"Date": None, "Creator": None} if svg else None, dpi=120)
         if svg:
             lines = (line.rstrip() for line in path.read_text().splitlines())
             path.write_text("\n".join(lines) + "\n")

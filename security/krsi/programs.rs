@@ -295,8 +295,11 @@ mod tests {
     impl Drop for Fake {
         fn drop(&mut self) {
             rcu::synchronize_rcu();
-            // SAFETY: Nobody uses the program: readers are gone.
-            unsafe { bindings::bpf_prog_free(self.prog) };
+            // SAFETY: Nobody uses the program: readers are gone. There is no compiled code to free.
+            unsafe {
+                (*self.prog).set_jited(0);
+                bindings::bpf_prog_free(self.prog);
+            }
         }
     }
 

@@ -103,8 +103,8 @@ void bench_attach(void)
 
 /*
  * What the kernel has allocated for itself, in bytes, without vmalloc()'s:
- * machine code comes from it two megabytes at a time, for whoever is next. To a few hundred bytes a program where an attachment leaves
- * much to be freed, as mainline's does.
+ * machine code comes from it two megabytes at a time, for whoever is next. What
+ * attaching left to be freed can fill pages still: mainline's figures vary.
  */
 static double used_bytes(void)
 {
