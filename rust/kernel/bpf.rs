@@ -61,7 +61,7 @@ impl Prog {
     /// The name that the program was loaded with; may be empty.
     pub fn name(&self) -> &CStr {
         // SAFETY: The program is valid, and so is its `aux`, whose name is a C string.
-        unsafe { CStr::from_ptr((&raw const (*(*self.as_ptr()).aux).name).cast()) }
+        unsafe { CStr::from_char_ptr((&raw const (*(*self.as_ptr()).aux).name).cast()) }
     }
 
     /// Whether the program was compiled, so that its code ignores the second argument.

@@ -24,7 +24,7 @@ impl LsmId {
     /// Makes an identification; `id` is a number from `include/uapi/linux/lsm.h`.
     pub const fn new(name: &'static CStr, id: u64) -> Self {
         Self(bindings::lsm_id {
-            name: name.as_ptr().cast(),
+            name: name.to_bytes_with_nul().as_ptr().cast(),
             id,
         })
     }

@@ -48,7 +48,7 @@ impl Dir {
                 mode,
                 self.0.as_ptr(),
                 core::ptr::null_mut(),
-                &raw const (*ShowFile::<T>::FILE_OPERATIONS).0,
+                &raw const ShowFile::<T>::FILE_OPERATIONS.0,
             )
         })?;
         Ok(())

@@ -172,9 +172,10 @@ fn link(node: TrampNode, func: *const c_void) -> Result<c_int> {
     };
     let mut guard = LOCK.lock();
     let old = programs(&hooks::STATE[hook], &guard);
-    // SAFETY: The lock is held.
-    let linked =
-        old.is_some_and(|old| unsafe { old.find(|prog| prog.as_ptr() == node.prog()).is_some() });
+    let linked = old.is_some_and(|old| {
+        // SAFETY: The lock is held.
+        unsafe { old.find(|prog| prog.as_ptr() == node.prog()) }.is_some()
+    });
 
     if linked {
         return Err(EBUSY);
@@ -271,8 +272,8 @@ pub(crate) unsafe extern "C" fn krsi_find_prog(
 pub(crate) fn totals(guard: &Guard) -> (usize, usize) {
     hooks::STATE.iter().fold((0, 0), |(progs, hooks), state| {
         let n = programs(state, guard).map_or(0, |list| {
-            // SAFETY: The lock is held.
             list.iter()
+                // SAFETY: The lock is held.
                 .filter(|a| unsafe { a.prog() }.is_some())
                 .count()
         });

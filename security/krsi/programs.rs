@@ -415,10 +415,8 @@ mod tests {
         let list = attach(list, &mut c)?;
         assert_eq!(cookies(list)?.as_slice(), &[3, 2]);
         // SAFETY: The test owns the list.
-        assert_eq!(
-            unsafe { list.as_ref() }.map_or(0, |list| list.iter().count()),
-            2
-        );
+        let entries = unsafe { list.as_ref() }.map_or(0, |list| list.iter().count());
+        assert_eq!(entries, 2);
         let list = detach(list, 3)?;
         assert!(detach(list, 2)?.is_null());
         Ok(())

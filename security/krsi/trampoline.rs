@@ -215,9 +215,9 @@ macro_rules! trampoline {
                 // The shim in the stub's image counts the call, if there are programs.
                 // SAFETY: An FFI call with a hook's number.
                 unsafe { bindings::krsi_uncount_call(H::INDEX as c_uint) };
-                // SAFETY: Stub and hook come from the same line of `lsm_hook_defs.h`, hence have
-                // the same type.
                 let stub: unsafe extern "C" fn($($ty),*) -> R =
+                    // SAFETY: Stub and hook come from the same line of `lsm_hook_defs.h`, hence
+                    // have the same type.
                     unsafe { core::mem::transmute(H::STUB) };
                 let at = 0;
                 // From the frame, lest the arguments are kept in registers that are in the way of
