@@ -52,9 +52,10 @@ pub(crate) type Guard = kernel::sync::GlobalGuard<LOCK>;
 
 /// The programs of a hook, traced or not.
 ///
-/// Lists are replaced and retired under the lock; do not keep the reference across that.
-pub(crate) fn programs<'a>(state: &State, _: &Guard) -> Option<&'a Programs> {
-    // SAFETY: The lock is held, and the caller does not keep the reference for longer.
+/// The reference borrows the guard: a list is replaced and retired by whoever has it mutably.
+pub(crate) fn programs<'a>(state: &State, _: &'a Guard) -> Option<&'a Programs> {
+    // SAFETY: Lists are retired under the lock, by functions that borrow the guard mutably, which
+    // nobody can during `'a`.
     unsafe { state.all.load(Relaxed).as_ref() }
 }
 
@@ -231,13 +232,13 @@ pub(crate) unsafe extern "C" fn krsi_unlink_prog(
         return 0;
     };
 
-    if let Some(attachment) = old.iter().find(|attachment| attachment.node() == node) {
-        // SAFETY: The lock is held until the change is published.
-        match unsafe { Change::detach(old, attachment) } {
-            Ok(change) => publish(hook, change, &mut guard),
-            // The old list passes over the program, but a static call may still have it.
-            Err(_) => switch(hook, &mut guard),
-        }
+    let attachment = old.iter().find(|attachment| attachment.node() == node);
+    // SAFETY: The lock is held until the change is published.
+    match attachment.map(|attachment| unsafe { Change::detach(old, attachment) }) {
+        Some(Ok(change)) => publish(hook, change, &mut guard),
+        // The old list passes over the program, but a static call may still have it.
+        Some(Err(_)) => switch(hook, &mut guard),
+        None => {}
     }
     0
 }
