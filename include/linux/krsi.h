@@ -64,8 +64,8 @@ unsigned int krsi_run_sleepable_list(const void *ctx,
 #undef LSM_HOOK
 
 /* C: kernel/bpf/krsi_chain.c */
-#define KRSI_CHAINS 16
-#define KRSI_CHAIN_SLOTS 48
+#define KRSI_CHAINS 128
+#define KRSI_CHAIN_MAX 16
 
 /**
  * struct krsi_chain_slot - one static call of a chain
@@ -80,16 +80,17 @@ struct krsi_chain_slot {
 /**
  * struct krsi_chain - a function that calls programs one after the other
  * @run: the function; returns the first value that is not 0, or 0
- * @start: the first slot that it calls; the last is the last there is
- * @slots: the static calls, KRSI_CHAIN_SLOTS of them
+ * @len: how many it calls, 2 to KRSI_CHAIN_MAX
+ * @slots: the static calls, in the order in which they are called
  */
 struct krsi_chain {
 	bpf_func_t run;
-	unsigned int start;
+	unsigned int len;
 	const struct krsi_chain_slot *slots;
 };
 
-extern struct krsi_chain krsi_chains[KRSI_CHAINS];
+/* The short ones first. */
+extern const struct krsi_chain krsi_chains[KRSI_CHAINS];
 #endif
 
 /* C: kernel/bpf/krsi.c */

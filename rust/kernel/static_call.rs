@@ -41,11 +41,16 @@ impl<F: Copy> StaticCall<F> {
         }
     }
 
+    /// Where to call a function: after its landing pad, which is for indirect calls.
+    fn entry(function: F) -> *mut c_void {
+        // SAFETY: `F` is a function pointer, which has the size of an ordinary one, to code.
+        unsafe { bindings::skip_landing_pad(core::mem::transmute_copy(&function)) }
+    }
+
     /// Whether `function` is the target. The caller must serialise this with changes.
     pub fn calls(&self, function: F) -> bool {
-        // SAFETY: `F` is a function pointer, which has the size of an ordinary one, and by the type
-        // invariant the key is valid.
-        unsafe { (*self.key).func == core::mem::transmute_copy(&function) }
+        // SAFETY: By the type invariant the key is valid.
+        unsafe { (*self.key).func == Self::entry(function) }
     }
 
     /// Makes `function` the target. When this returns, every CPU calls it.
@@ -58,14 +63,14 @@ impl<F: Copy> StaticCall<F> {
     /// `function` must stay callable until the target has been changed again and every task that
     /// can be calling it has been waited for.
     pub unsafe fn update(&self, function: F) {
-        if self.calls(function) {
-            return;
-        }
-        // SAFETY: `F` is a function pointer, which has the size of an ordinary one. By the type
-        // invariant the pointers are of one static call; the caller serialises changes.
+        let entry = Self::entry(function);
+
+        // SAFETY: By the type invariant the pointers are of one static call; the caller serialises
+        // changes.
         unsafe {
-            let function = core::mem::transmute_copy(&function);
-            bindings::__static_call_update(self.key, self.trampoline, function);
+            if (*self.key).func != entry {
+                bindings::__static_call_update(self.key, self.trampoline, entry);
+            }
         }
     }
 }

@@ -113,7 +113,7 @@ fn retarget(hook: usize, traced: bool, guard: &mut Guard) {
         [only] => (*only, None),
         // A chain ends with the first program that decides.
         _ if facts.void => (None, None),
-        several => (guard.place(hook, several).flatten(), None),
+        several => (chain(hook, several, guard), None),
     };
     if functions.len() < 2 || target.is_none() {
         guard.release(hook);
@@ -136,6 +136,24 @@ fn retarget(hook: usize, traced: bool, guard: &mut Guard) {
         });
     }
     guard.settle();
+}
+
+/// Makes a chain of programs for a hook, if there is one to be had.
+#[cfg(CONFIG_HAVE_STATIC_CALL)]
+fn chain(
+    hook: usize,
+    functions: &[kernel::bpf::Function],
+    guard: &mut Guard,
+) -> kernel::bpf::Function {
+    if let Some(chain) = guard.place(hook, functions) {
+        return chain;
+    }
+    // The hook itself may have what it needs: give that up first.
+    guard.release(hook);
+    // SAFETY: Changes are serialised by the lock; this function stays.
+    unsafe { hooks::FACTS[hook].target.update(krsi_run_list) };
+    guard.settle();
+    guard.place(hook, functions).flatten()
 }
 
 /// Finds the hook of a stub, or says why KRSI does not take a program there.

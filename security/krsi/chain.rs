@@ -2,18 +2,25 @@
 
 //! Chains: a hook's programs, each called directly, without a loop over a list.
 //!
-//! A chain is a C function with many static calls (see `kernel/bpf/krsi_chain.c`). The programs are
-//! in its last slots, newest first, and `start` says where they begin. There is a fixed number of
-//! chains; a hook that gets none, or that does not fit, runs its list as before.
+//! A chain is a C function with some static calls one after the other (see
+//! `kernel/bpf/krsi_chain.c`). The programs are in its slots, newest first. The last slot can have
+//! another chain, for hooks with more programs than the longest chain has slots. There is a fixed
+//! number of chains; a hook that gets none runs its list.
 //!
-//! Only slots in front of `start` are ever changed while trampolines can be in a chain: a newer
-//! program is written to the slot in front, then `start` moves. Any other change takes another
-//! chain, and the old one is free again after a grace period.
+//! A chain in which trampolines can be is never changed. Other programs take another chain, and the
+//! old one is free again after a grace period. Since the newest program is in front, that is the
+//! first chain of a hook, and those after it stay.
 
-use kernel::{bindings, bpf::Function, ffi::c_uint, static_call::StaticCall};
+use kernel::{
+    bindings,
+    bpf::Function,
+    ffi::{c_uint, c_void},
+    prelude::*,
+    static_call::StaticCall,
+};
 
 const CHAINS: usize = bindings::KRSI_CHAINS as usize;
-const SLOTS: usize = bindings::KRSI_CHAIN_SLOTS as usize;
+const MAX: usize = bindings::KRSI_CHAIN_MAX as usize;
 
 /// Who has a chain.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,6 +36,8 @@ enum Owner {
 /// The owner of each chain. Part of what `attach::LOCK` protects.
 pub(crate) struct Chains {
     owners: [Owner; CHAINS],
+    /// How many are a hook's or are [`Owner::Leaving`].
+    held: usize,
 }
 
 impl Chains {
@@ -36,132 +45,267 @@ impl Chains {
     pub(crate) const fn new() -> Self {
         Self {
             owners: [Owner::Nobody(None); CHAINS],
+            held: 0,
         }
     }
 
-    /// Puts programs of a hook into a chain and returns the function that runs them.
+    /// Puts the programs of a hook into chains and returns the function that runs them.
     ///
-    /// `functions` is the code of the hook's programs, newest first. What is in the hook's chain
-    /// already is reused when only newer programs have come. [`None`] if there is no chain to be
-    /// had, or not one of that length.
+    /// `functions` is the code of the hook's programs, two at least, newest first. Gives up the
+    /// chains that the hook had and that are not used again. [`None`] if there are not enough.
     ///
     /// The hook's target has to be changed, to what this returns or to something else, and
-    /// [`settle`](Self::settle) be called then, before the lock is released.
+    /// [`settle`](Self::settle) be called then, before the lock is released. May sleep, for a grace
+    /// period if chains have just been given up.
     pub(crate) fn place(&mut self, hook: usize, functions: &[Function]) -> Option<Function> {
-        let start = SLOTS.checked_sub(functions.len())?;
+        let (front, last) = functions.split_at(functions.len().saturating_sub(MAX));
 
-        if let Some(chain) = self.of(hook) {
-            let old = Chain(chain).start();
-            if start + 1 == old && Chain(chain).holds(&functions[1..]) {
-                Chain(chain).set(start, functions[0]);
-                Chain(chain).set_start(start);
-                return Some(Chain(chain).function());
-            }
-            if start == old && Chain(chain).holds(functions) {
-                return Some(Chain(chain).function());
-            }
-        }
-        let chain = self.free()?;
         self.release(hook);
-        for (slot, function) in (start..SLOTS).zip(functions) {
-            Chain(chain).set(slot, *function);
+        // From the end, so that each chain is known to the one in front.
+        let mut next = self.part(hook, last, None)?;
+        for part in front.rchunks(MAX - 1) {
+            next = self.part(hook, part, Some(next))?;
         }
-        Chain(chain).set_start(start);
-        self.owners[chain] = Owner::Hook(hook);
-        Some(Chain(chain).function())
+        Some(next)
     }
 
-    /// Gives up a hook's chain, if it has one.
+    /// Finds or makes a chain of these programs and, after them, of another chain.
+    fn part(
+        &mut self,
+        hook: usize,
+        functions: &[Function],
+        next: Option<Function>,
+    ) -> Option<Function> {
+        let slots = || Iterator::chain(functions.iter().copied(), next);
+        let len = functions.len() + usize::from(next.is_some());
+        let same = |&i: &usize| {
+            self.owners[i] == Owner::Leaving && chain(i).len == len && chain(i).holds(slots())
+        };
+
+        if let Some(i) = (0..CHAINS).find(same) {
+            // No chain is leaving but this hook's.
+            self.owners[i] = Owner::Hook(hook);
+            return Some(chain(i).run);
+        }
+        let i = self.free(len)?;
+        // SAFETY: Nobody has the chain. A program's code stays until a grace period has passed
+        // after its list was replaced, and by then the hook's target is another; chains stay.
+        unsafe { chain(i).fill(slots()) };
+        self.owners[i] = Owner::Hook(hook);
+        self.held += 1;
+        Some(chain(i).run)
+    }
+
+    /// Gives up a hook's chains, if it has any.
     ///
     /// The hook's target has to be changed, and [`settle`](Self::settle) be called then, before the
     /// lock is released.
     pub(crate) fn release(&mut self, hook: usize) {
-        if let Some(chain) = self.of(hook) {
-            self.owners[chain] = Owner::Leaving;
+        if self.held == 0 {
+            return;
+        }
+        for owner in &mut self.owners {
+            if *owner == Owner::Hook(hook) {
+                *owner = Owner::Leaving;
+            }
         }
     }
 
     /// The targets of all hooks are what they have to be: from now on no trampoline enters a chain
     /// that was given up, and a grace period waits for those that are in it.
     pub(crate) fn settle(&mut self) {
-        for owner in self
-            .owners
-            .iter_mut()
-            .filter(|owner| **owner == Owner::Leaving)
-        {
-            // SAFETY: An FFI call without requirements.
-            let cookie = unsafe { bindings::start_poll_synchronize_rcu() };
-            *owner = Owner::Nobody(Some(cookie));
+        if self.held == 0 {
+            return;
+        }
+        for owner in &mut self.owners {
+            if *owner == Owner::Leaving {
+                self.held -= 1;
+                // SAFETY: An FFI call without requirements.
+                let cookie = unsafe { bindings::start_poll_synchronize_rcu() };
+                *owner = Owner::Nobody(Some(cookie));
+            }
         }
     }
 
-    fn of(&self, hook: usize) -> Option<usize> {
-        self.owners
-            .iter()
-            .position(|&owner| owner == Owner::Hook(hook))
+    /// Finds a chain that nobody has, with this many slots or as few more as possible.
+    fn free(&self, len: usize) -> Option<usize> {
+        let mut waiting = None;
+
+        for (i, owner) in self.owners.iter().enumerate() {
+            if chain(i).len < len {
+                continue;
+            }
+            match owner {
+                Owner::Hook(_) | Owner::Leaving => {}
+                Owner::Nobody(None) => return Some(i),
+                Owner::Nobody(Some(cookie)) => {
+                    // SAFETY: The cookie came from `start_poll_synchronize_rcu()`.
+                    if unsafe { bindings::poll_state_synchronize_rcu(*cookie) } {
+                        return Some(i);
+                    }
+                    waiting = waiting.or(Some((i, *cookie)));
+                }
+            }
+        }
+        let (i, cookie) = waiting?;
+        // SAFETY: As above.
+        unsafe { bindings::cond_synchronize_rcu(cookie) };
+        Some(i)
+    }
+}
+
+/// What is in a slot that has no program.
+extern "C" fn empty(_ctx: *const c_void, _insn: *const bindings::bpf_insn) -> c_uint {
+    0
+}
+
+/// One of the chains, by its number, which must be in range.
+fn chain(number: usize) -> Chain {
+    // SAFETY: The table has `CHAINS` entries, which were written when the kernel was built.
+    let raw = unsafe {
+        let table = &raw const bindings::krsi_chains;
+        &*table.cast::<bindings::krsi_chain>().add(number)
+    };
+    Chain {
+        run: raw.run,
+        len: raw.len as usize,
+        slots: raw.slots,
+    }
+}
+
+/// What is known of a chain.
+///
+/// # Invariants
+///
+/// `slots` points to `len` slots, each with the key and the trampoline of a static call.
+struct Chain {
+    run: Function,
+    len: usize,
+    slots: *const bindings::krsi_chain_slot,
+}
+
+impl Chain {
+    /// Whether the first slots have these functions.
+    fn holds(&self, functions: impl Iterator<Item = Function>) -> bool {
+        self.slots()
+            .zip(functions)
+            .all(|(slot, function)| slot.calls(function))
     }
 
-    fn free(&self) -> Option<usize> {
-        self.owners.iter().position(|owner| match owner {
-            Owner::Hook(_) | Owner::Leaving => false,
-            Owner::Nobody(None) => true,
-            // SAFETY: The cookie came from `start_poll_synchronize_rcu()`.
-            Owner::Nobody(Some(cookie)) => unsafe { bindings::poll_state_synchronize_rcu(*cookie) },
+    /// Puts these functions into the first slots and empties the others.
+    ///
+    /// # Safety
+    ///
+    /// No trampoline may be in the chain. The functions must stay callable until no trampoline can
+    /// be in it again.
+    unsafe fn fill(&self, mut functions: impl Iterator<Item = Function>) {
+        for slot in self.slots() {
+            // SAFETY: By the safety requirements; `empty` stays.
+            unsafe { slot.update(functions.next().unwrap_or(Some(empty))) };
+        }
+    }
+
+    fn slots(&self) -> impl Iterator<Item = StaticCall<Function>> + '_ {
+        (0..self.len).map(|slot| {
+            // SAFETY: By the type invariant.
+            unsafe {
+                let slot = &*self.slots.add(slot);
+                StaticCall::new(slot.key, slot.tramp.cast_const().cast())
+            }
         })
     }
 }
 
-/// One of the chains, by its number, which is in range.
-struct Chain(usize);
+#[cfg(CONFIG_SECURITY_KRSI_KUNIT_TEST)]
+#[kernel::macros::kunit_tests(krsi_chain)]
+mod tests {
+    use super::*;
 
-impl Chain {
-    fn raw(&self) -> *mut bindings::krsi_chain {
-        // SAFETY: The number is in range.
-        unsafe {
-            (&raw mut bindings::krsi_chains)
-                .cast::<bindings::krsi_chain>()
-                .add(self.0)
+    #[test]
+    fn chains_are_sorted_by_length() {
+        assert_eq!(chain(0).len, 2);
+        assert_eq!(chain(CHAINS - 1).len, MAX);
+        assert!((1..CHAINS).all(|i| chain(i - 1).len <= chain(i).len));
+    }
+
+    /// A program that decides.
+    extern "C" fn seven(_: *const c_void, _: *const bindings::bpf_insn) -> c_uint {
+        7
+    }
+
+    /// Programs that do nothing.
+    fn programs(count: usize) -> Result<KVec<Function>> {
+        let mut functions: KVec<Function> = KVec::with_capacity(count, GFP_KERNEL)?;
+        for _ in 0..count {
+            functions.push(Some(empty), GFP_KERNEL)?;
         }
+        Ok(functions)
     }
 
-    fn function(&self) -> Function {
-        // SAFETY: Set when the kernel was built.
-        unsafe { (*self.raw()).run }
+    fn run(function: Option<Function>) -> Option<c_uint> {
+        // SAFETY: The functions of these tests use no context.
+        Some(unsafe { function??(core::ptr::null(), core::ptr::null()) })
     }
 
-    fn start(&self) -> usize {
-        // SAFETY: Written under the lock, which the owner of `Chains` has.
-        unsafe { (*self.raw()).start as usize }
+    fn owned(chains: &Chains, by: Owner) -> usize {
+        chains.owners.iter().filter(|&&owner| owner == by).count()
     }
 
-    /// Moves the start. Trampolines that read it afterwards call from there.
-    fn set_start(&self, start: usize) {
-        // SAFETY: The field is valid; readers use `READ_ONCE()`. Changing code, which happened
-        // before this, synchronises with every CPU.
-        unsafe { (&raw mut (*self.raw()).start).write_volatile(start as c_uint) };
-    }
+    #[test]
+    fn any_number_of_programs_has_its_chains() -> Result {
+        let mut chains = Chains::new();
 
-    fn slot(&self, slot: usize) -> StaticCall<Function> {
-        // SAFETY: There are `SLOTS` slots, each with the key and the trampoline of a static call.
-        unsafe {
-            let slot = &*(*self.raw()).slots.add(slot);
-            StaticCall::new(slot.key, slot.tramp.cast_const().cast())
+        for count in [2, 3, 15, 16, 17, 31, 32, 61] {
+            let mut functions = programs(count)?;
+            assert_eq!(run(chains.place(0, &functions)), Some(0));
+            chains.settle();
+            chains.release(0);
+            chains.settle();
+            functions[count - 1] = Some(seven);
+            assert_eq!(run(chains.place(0, &functions)), Some(7));
+            assert_eq!(owned(&chains, Owner::Hook(0)), 1 + (count - 2) / (MAX - 1));
+            chains.release(0);
+            chains.settle();
         }
+        assert_eq!(chains.held, 0);
+        Ok(())
     }
 
-    fn set(&self, slot: usize, function: Function) {
-        // SAFETY: No trampoline calls the slot: it is in front of the start, or nobody has the
-        // chain. A program's code stays until a grace period has passed after its list was
-        // replaced, and by then the hook's target is another.
-        unsafe { self.slot(slot).update(function) };
+    #[test]
+    fn a_newer_program_leaves_the_chains_behind_the_first_alone() -> Result {
+        let mut chains = Chains::new();
+        let mut functions = programs(3 * MAX + 1)?;
+        functions[3 * MAX] = Some(seven);
+
+        assert_eq!(run(chains.place(0, &functions[1..])), Some(7));
+        chains.settle();
+        let before = chains.owners;
+        assert_eq!(run(chains.place(0, &functions)), Some(7));
+        assert_eq!(owned(&chains, Owner::Leaving), 1);
+        let kept = Iterator::zip(before.iter(), &chains.owners)
+            .filter(|(a, b)| **a == Owner::Hook(0) && a == b);
+        assert_eq!(kept.count(), 3);
+        chains.release(0);
+        chains.settle();
+        Ok(())
     }
 
-    /// Whether the last slots have these functions.
-    fn holds(&self, functions: &[Function]) -> bool {
-        functions
-            .iter()
-            .rev()
-            .enumerate()
-            .all(|(i, function)| self.slot(SLOTS - 1 - i).calls(*function))
+    #[test]
+    fn chains_are_free_again_after_a_grace_period() {
+        let mut chains = Chains::new();
+
+        chains.owners[0] = Owner::Hook(1);
+        chains.held = 1;
+        assert_eq!(chains.free(2), Some(1));
+        chains.release(0);
+        assert_eq!(owned(&chains, Owner::Hook(1)), 1);
+        chains.release(1);
+        assert_eq!(chains.free(2), Some(1));
+        chains.settle();
+        assert_eq!(owned(&chains, Owner::Leaving), 0);
+        chains.owners[1..].fill(Owner::Hook(2));
+        // Waits.
+        assert_eq!(chains.free(2), Some(0));
+        assert_eq!(chains.free(3), None);
     }
 }

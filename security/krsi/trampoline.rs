@@ -323,6 +323,7 @@ unsafe fn load<'a>(list: &List) -> Option<&'a Programs> {
 /// `ctx` must be the context of the hook's programs, `hook` a hook's number. The caller must have
 /// an [`AtomicGuard`] and nothing else that forbids to sleep where the hook's programs may.
 #[export]
+#[inline(never)] // Most trampolines never call it, and each has a call.
 pub(crate) unsafe extern "C" fn krsi_run_list(
     ctx: *const c_void,
     hook: *const bindings::bpf_insn,
@@ -341,6 +342,7 @@ pub(crate) unsafe extern "C" fn krsi_run_list(
 ///
 /// As for [`krsi_run_list`], with a [`SleepableGuard`].
 #[export]
+#[inline(never)] // Most trampolines never call it, and each has a call.
 pub(crate) unsafe extern "C" fn krsi_run_sleepable_list(
     ctx: *const c_void,
     hook: *const bindings::bpf_insn,
