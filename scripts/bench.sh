@@ -12,8 +12,8 @@
 #   MITIGATIONS=off boots with mitigations=off
 #   CLOCK=wall      measures time, under KVM or whatever ACCEL= says, instead of
 #                   counting instructions
-#   KRSI_N=DIR      measures DIR/bzImage too, a kernel without KRSI, and
-#                   compares its size
+#   WITHOUT=y       builds and measures a kernel without KRSI too, and compares
+#                   its size
 
 . "$(dirname "$0")/lib.sh"
 
@@ -31,9 +31,9 @@ lsms=landlock,lockdown,yama
 for variant in "${variants[@]}"; do
 	[[ $variant =~ ^(none|bpf|krsi)$ ]] || die "there is no variant '$variant': VARIANTS is some of: none bpf krsi"
 done
-if [ -n "${KRSI_N:-}" ]; then
-	[ -f "$KRSI_N/bzImage" ] && [ -f "$KRSI_N/vmlinux" ] ||
-		die "KRSI_N=$KRSI_N has no bzImage and vmlinux"
+[[ ${WITHOUT:-} =~ ^y?$ ]] || die "WITHOUT is y or nothing, not $WITHOUT"
+if [ -n "${WITHOUT:-}" ]; then
+	"$TOP/scripts/kernel.sh" without
 	variants+=(without)
 fi
 
@@ -60,7 +60,7 @@ boot() {
 	shift 2
 	case $variant in
 	none) ;;
-	without) kernel=$KRSI_N/bzImage ;;
+	without) kernel=$BUILD/without/bzImage ;;
 	*) lsm+=,$variant ;;
 	esac
 	command+=("${regex:-$rows}")
@@ -126,7 +126,7 @@ rm -f "$out/bzImage"
 
 if [ -z "$rows" ]; then
 	size_of "$BUILD" with >"$out/raw/size"
-	[ -z "${KRSI_N:-}" ] || size_of "$KRSI_N" without >>"$out/raw/size"
+	[ -z "${WITHOUT:-}" ] || size_of "$BUILD/without" without >>"$out/raw/size"
 fi
 
 report=(python3 -B scripts/bench_report.py --clock "$clock" --mitigations "$mitigations"

@@ -223,7 +223,8 @@ def sections(results: Results, clock: str) -> list[Section]:
         Section("Boot", "Microseconds.", compares=False),
         Section(
             "Two CPUs",
-            "Calls of both together, as a multiple of those of one alone.",
+            "Calls of both together, as a multiple of those of one alone."
+            + (" Where the two are emulated in turn, 1 is all there is." if clock == "icount" else ""),
             compares=False,
         ),
         Section("Others", "", compares=False),

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# kernel.sh [debug]: configures and builds the kernel; leaves build/bzImage,
-# build/vmlinux and build/config (build/debug/ for the debugging kernel).
+# kernel.sh [debug|without]: configures and builds the kernel; leaves
+# build/bzImage, build/vmlinux and build/config (build/debug/ for the debugging
+# kernel, build/without/ for one without KRSI).
 
 . "$(dirname "$0")/lib.sh"
 
@@ -11,8 +12,12 @@ out=$BUILD${variant:+/$variant}
 obj=$BUILD/obj${variant:+-$variant}
 in_obj=$IN_TOP/build/obj${variant:+-$variant}
 jobs=${JOBS:-$(nproc)}
-fragments=(base.config krsi.config)
-[ -z "$variant" ] || fragments+=("$variant.config")
+case $variant in
+'') fragments=(base.config krsi.config) ;;
+debug) fragments=(base.config krsi.config debug.config) ;;
+without) fragments=(base.config) ;;
+*) die "there is no kernel '$variant': usage: kernel.sh [debug|without]" ;;
+esac
 
 "$TOP/scripts/source.sh"
 mkdir -p "$obj" "$out"
