@@ -33,7 +33,8 @@ kernel: root	## build build/bzImage, build/vmlinux and build/config
 root:		## set up the build root, a Debian 13 tree with all the tools
 	@scripts/root.sh
 
-tools: kernel	## build what runs in the VM: the samples, into build/samples
+tools: kernel	## build what runs in the VM: the command build/krsi, the samples into build/samples
+	@scripts/tools.sh
 	@scripts/samples.sh
 
 bench: kernel	## compare the cost of hooks with mainline's [ROWS=regex] [MITIGATIONS=off]; see scripts/bench.sh

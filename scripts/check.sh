@@ -51,6 +51,10 @@ check_rustfmt() {
 
 check_clippy() {
 	local log=$BUILD/log/clippy.log
+	"$TOP/scripts/cargo.sh" clippy --locked --all-targets -- -D warnings >"$log" 2>&1 || {
+		tail -n 40 "$log"
+		return 1
+	}
 	configured || return 1
 	# What was built is not warned about again: begin anew, as far as it is
 	# ours or has parts that are.

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The command line. `--help`, the man pages and the completions are made from this.
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+use std::{path::PathBuf, time::Duration};
+
+const EXIT: &str = "\
+Exit status:
+  0  it was done; of status: KRSI is active and enforces
+  1  it could not be done, or not be found out
+  2  the command line is wrong
+  3  KRSI is not active on this machine
+  4  KRSI is active, but did not enforce the verdict of a program";
+
+/// Shows what KRSI enforces: the LSM whose decisions are BPF programs.
+#[derive(Debug, Parser)]
+#[command(name = "krsi", version, after_help = EXIT, disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Tell whether KRSI is active and enforces
+    ///
+    /// Reads what the kernel says, and then tries it: a small program is attached to the hook
+    /// task_getpgid, denies one call of this command's own thread, and is detached again. Nothing
+    /// else is affected; the counters of that hook show the call.
+    #[command(after_help = EXIT)]
+    Status(Status),
+    /// List the hooks: programs, calls and denials
+    ///
+    /// Calls are counted while a program is attached. A denial is a call whose verdict a program
+    /// decided.
+    Hooks(Hooks),
+    /// List the attached LSM programs: where, by whom, who holds them
+    ///
+    /// Works with the bpf LSM too. Runs and time are counted only while BPF statistics are on:
+    /// `krsi top` turns them on, or sysctl kernel.bpf_stats_enabled=1.
+    Programs(Programs),
+    /// Watch the hooks and programs that are busy
+    ///
+    /// Turns on BPF statistics while it runs. On a terminal q ends it.
+    Top(Top),
+    /// Print a completion script, for example: krsi completions bash >/etc/bash_completion.d/krsi
+    Completions { shell: Shell },
+    /// Write the man pages into a directory
+    Man { dir: PathBuf },
+}
+
+#[derive(Debug, Args)]
+pub struct Output {
+    /// Print JSON; fields are only ever added, and `schema` counts what breaks readers
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Source {
+    /// Where securityfs is mounted, or a copy of its files
+    #[arg(long, value_name = "DIR", default_value = "/sys/kernel/security")]
+    pub securityfs: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct Status {
+    /// Only read what the kernel says, without trying it
+    #[arg(long)]
+    pub no_self_test: bool,
+    #[command(flatten)]
+    pub source: Source,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Debug, Args)]
+pub struct Hooks {
+    /// Only hooks that match: a name, or a pattern such as 'inode_*'
+    #[arg(value_name = "PATTERN")]
+    pub patterns: Vec<glob::Pattern>,
+    /// Only hooks that programs are attached to
+    #[arg(long)]
+    pub attached: bool,
+    /// Only hooks that sleepable programs may be attached to
+    #[arg(long)]
+    pub sleepable: bool,
+    #[command(flatten)]
+    pub source: Source,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Debug, Args)]
+pub struct Programs {
+    /// Only programs of hooks that match: a name, or a pattern such as 'inode_*'
+    #[arg(value_name = "PATTERN")]
+    pub patterns: Vec<glob::Pattern>,
+    /// Also LSM programs that are loaded and not attached
+    #[arg(long)]
+    pub all: bool,
+    #[command(flatten)]
+    pub source: Source,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Debug, Args)]
+pub struct Top {
+    /// Seconds between two looks, 0.1 to 3600
+    #[arg(short, long, value_name = "SECONDS", default_value = "2", value_parser = interval)]
+    pub interval: Duration,
+    /// End after so many looks
+    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+    #[command(flatten)]
+    pub source: Source,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+impl Command {
+    /// Whether the user wants JSON, of errors too.
+    pub fn json(&self) -> bool {
+        match self {
+            Self::Status(args) => args.output.json,
+            Self::Hooks(args) => args.output.json,
+            Self::Programs(args) => args.output.json,
+            Self::Top(args) => args.output.json,
+            Self::Completions { .. } | Self::Man { .. } => false,
+        }
+    }
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.1..=3600.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
+        _ => Err("a number of seconds from 0.1 to 3600 is expected".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn intervals() {
+        assert_eq!(interval("0.5"), Ok(Duration::from_millis(500)));
+        assert_eq!(interval("3600"), Ok(Duration::from_secs(3600)));
+        for wrong in ["0", "0.05", "-1", "NaN", "inf", "3601", "1s", ""] {
+            assert!(interval(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `krsi status`: whether KRSI is active and enforces. Every way to fail is part of the answer.
+
+use crate::{
+    cli,
+    error::{Error, Exit, Result},
+    kernel::{
+        securityfs::{Lsms, Securityfs},
+        selftest::{self, Answers, Failure},
+    },
+    ui,
+};
+use rustix::{io::Errno, system};
+use serde::Serialize;
+use std::fmt::Write as _;
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum State {
+    /// Active, and the self-test passed or was not wanted.
+    Active,
+    Inactive,
+    NotEnforcing,
+    /// It could not be found out.
+    Unknown,
+}
+
+#[derive(Debug, Serialize)]
+struct Report {
+    state: State,
+    /// Why it is not active, and what to do about it.
+    reason: Option<String>,
+    hint: Option<String>,
+    /// The release of the running kernel.
+    kernel: String,
+    /// Null as far as it could not be read, here and below.
+    lsms: Option<Lsms>,
+    abi: Option<u32>,
+    features: Option<Vec<String>>,
+    hooks: Option<u32>,
+    hooks_attached: Option<u32>,
+    programs: Option<u32>,
+    self_test: SelfTest,
+}
+
+#[derive(Debug, Serialize)]
+struct SelfTest {
+    result: Outcome,
+    hook: &'static str,
+    /// What the call returned before, while and after the program was attached: 0 or an errno.
+    before: Option<i32>,
+    attached: Option<i32>,
+    after: Option<i32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Outcome {
+    Passed,
+    Failed,
+    /// It did not come as far as asking for a verdict.
+    NotRun,
+}
+
+pub fn run(args: &cli::Status) -> Result<Exit> {
+    let mut report = Report {
+        state: State::Active,
+        reason: None,
+        hint: None,
+        kernel: system::uname().release().to_string_lossy().into(),
+        lsms: None,
+        abi: None,
+        features: None,
+        hooks: None,
+        hooks_attached: None,
+        programs: None,
+        self_test: SelfTest {
+            result: Outcome::NotRun,
+            hook: selftest::HOOK,
+            before: None,
+            attached: None,
+            after: None,
+        },
+    };
+    let exit = match report.collect(args) {
+        Ok(()) => Exit::Success,
+        Err(error) => {
+            report.state = match error.exit_status() {
+                Exit::Inactive => State::Inactive,
+                Exit::NotEnforcing => State::NotEnforcing,
+                Exit::Success | Exit::Error => State::Unknown,
+            };
+            report.reason = Some(error.message().into());
+            report.hint = error.hint_text().map(String::from);
+            error.exit_status()
+        }
+    };
+    if args.output.json {
+        ui::json::print(&report)?;
+    } else {
+        ui::print(&report.text())?;
+    }
+    Ok(exit)
+}
+
+impl Report {
+    /// Fills in as much as can be read.
+    fn collect(&mut self, args: &cli::Status) -> Result {
+        let files = Securityfs::new(&args.source.securityfs);
+        self.lsms = Some(files.lsms()?);
+        files.require_krsi()?;
+
+        let version = files.version()?;
+        self.abi = Some(version.abi);
+        self.features = Some(version.features);
+
+        let status = files.status()?;
+        self.hooks = Some(status.hooks);
+        self.hooks_attached = Some(status.hooks_attached);
+        self.programs = Some(status.programs);
+        if !status.active {
+            return Err(Error::new("KRSI says that it is not active").exit(Exit::Inactive));
+        }
+        if args.no_self_test {
+            return Ok(());
+        }
+        self.self_test.fill(selftest::run())
+    }
+
+    fn text(&self) -> String {
+        let tested = self.self_test.result == Outcome::Passed;
+        let mut text = match self.state {
+            State::Active if tested => "KRSI is active and enforces.\n".into(),
+            State::Active => "KRSI is active; whether it enforces was not tried.\n".into(),
+            State::Inactive | State::NotEnforcing | State::Unknown => {
+                format!("{}.\n", ui::clean(self.reason.as_deref().unwrap_or("?")))
+            }
+        };
+        if let Some(hint) = &self.hint {
+            let _ = writeln!(text, "  {}", ui::clean(hint));
+        }
+        text.push('\n');
+        let mut line = |name: &str, value: &str| {
+            let _ = writeln!(text, "  {name:<10} {}", ui::clean(value));
+        };
+        line("kernel", &self.kernel);
+        if let Some(lsms) = &self.lsms {
+            line("LSMs", &lsms.names().join(","));
+        }
+        if let (Some(abi), Some(features)) = (self.abi, &self.features) {
+            line("KRSI", &format!("abi {abi}; {}", features.join(" ")));
+        }
+        if let (Some(hooks), Some(attached)) = (self.hooks, self.hooks_attached) {
+            line("hooks", &format!("{hooks}, {attached} with programs"));
+        }
+        if let Some(programs) = self.programs {
+            line("programs", &programs.to_string());
+        }
+        if let (Some(before), Some(attached), Some(after)) = (
+            self.self_test.before,
+            self.self_test.attached,
+            self.self_test.after,
+        ) {
+            let value = format!(
+                "{}: {} was {} before, {} by a program, {} after",
+                if tested { "passed" } else { "failed" },
+                self.self_test.hook,
+                answer(before),
+                answer(attached),
+                answer(after)
+            );
+            line("self-test", &value);
+        }
+        text
+    }
+}
+
+impl SelfTest {
+    /// Takes over what came of it.
+    fn fill(&mut self, result: std::result::Result<Answers, Failure>) -> Result {
+        let (outcome, answers) = match &result {
+            Ok(answers) => (Outcome::Passed, Some(answers)),
+            Err(Failure::Verdict(answers)) => (Outcome::Failed, Some(answers)),
+            Err(Failure::Elsewhere(answers)) => (Outcome::NotRun, Some(answers)),
+            Err(Failure::Attach(_) | Failure::Load(..)) => (Outcome::NotRun, None),
+        };
+        self.result = outcome;
+        self.before = answers.map(|answers| answers.before);
+        self.attached = answers.map(|answers| answers.attached);
+        self.after = answers.map(|answers| answers.after);
+        match result {
+            Ok(_) => Ok(()),
+            Err(failure) => Err(explain(&failure)),
+        }
+    }
+}
+
+/// What a failure means for who asked.
+fn explain(failure: &Failure) -> Error {
+    const SKIP: &str = "--no-self-test leaves the test out";
+    match failure {
+        Failure::Load(action, error) => {
+            let error = Error::os(&format!("run the self-test: {action}"), error);
+            match error.hint_text() {
+                Some(hint) => {
+                    let hint = format!("{hint}; {SKIP}");
+                    error.hint(hint)
+                }
+                None => error.hint(SKIP),
+            }
+        }
+        Failure::Attach(error) if errno(error) == Some(Errno::OPNOTSUPP) => {
+            Error::new("the kernel refused to attach a program: no LSM would run it")
+                .hint("the kernel's log says more (dmesg)")
+                .exit(Exit::NotEnforcing)
+        }
+        Failure::Attach(error) => Error::os("run the self-test: attach a program", error),
+        Failure::Verdict(_) => {
+            Error::new("KRSI is active, but did not enforce the verdict of a program")
+                .hint("do not rely on it, and report this with the kernel's log (dmesg)")
+                .exit(Exit::NotEnforcing)
+        }
+        Failure::Elsewhere(_) => Error::new(format!(
+            "the self-test proves nothing: {} is denied before a program of KRSI is asked",
+            selftest::HOOK
+        ))
+        .hint(SKIP),
+    }
+}
+
+fn errno(error: &std::io::Error) -> Option<Errno> {
+    error.raw_os_error().map(Errno::from_raw_os_error)
+}
+
+/// What a call returned, in words.
+fn answer(errno: i32) -> String {
+    match errno {
+        0 => "allowed".into(),
+        errno if errno == selftest::VERDICT.raw_os_error() => "denied".into(),
+        errno => format!("denied with errno {errno}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+
+    fn answers() -> Answers {
+        Answers {
+            before: 0,
+            attached: 0,
+            after: 0,
+        }
+    }
+
+    #[test]
+    fn exit_tells_the_failures_apart() {
+        let load = |errno| Failure::Load("load", io::Error::from_raw_os_error(errno));
+        let attach = |errno: Errno| Failure::Attach(errno.into());
+        assert_eq!(explain(&load(1)).exit_status(), Exit::Error);
+        assert_eq!(explain(&attach(Errno::PERM)).exit_status(), Exit::Error);
+        assert_eq!(
+            explain(&attach(Errno::OPNOTSUPP)).exit_status(),
+            Exit::NotEnforcing
+        );
+        assert_eq!(
+            explain(&Failure::Verdict(answers())).exit_status(),
+            Exit::NotEnforcing
+        );
+        assert_eq!(
+            explain(&Failure::Elsewhere(answers())).exit_status(),
+            Exit::Error
+        );
+    }
+
+    #[test]
+    fn unprivileged_users_are_told() {
+        let error = explain(&Failure::Load("load", io::Error::from_raw_os_error(1)));
+        assert!(error.hint_text().unwrap().starts_with("run it as root; "));
+    }
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The kernel's types: which function an id means, where a field lies.
+
+use libbpf_rs::btf::{
+    types::{Func, MemberAttr, Struct},
+    Btf, BtfType, TypeId,
+};
+use std::io;
+
+/// What programs of a hook are attached to is named after the hook.
+const STUB: &str = "bpf_lsm_";
+
+/// The BTF of the running kernel.
+pub struct Kernel(Btf<'static>);
+
+impl Kernel {
+    pub fn load() -> io::Result<Self> {
+        Btf::from_vmlinux()
+            .map(Self)
+            .map_err(|error| io::Error::new(io::ErrorKind::Unsupported, error))
+    }
+
+    /// The id of the function `name`.
+    pub fn function(&self, name: &str) -> Option<u32> {
+        let function: Func<'_> = self.0.type_by_name(name)?;
+        Some(function.type_id().into())
+    }
+
+    /// The id of what programs of `hook` are attached to.
+    pub fn hook_function(&self, hook: &str) -> Option<u32> {
+        self.function(&format!("{STUB}{hook}"))
+    }
+
+    /// The hook whose programs are attached to the function with this id.
+    pub fn hook(&self, function: u32) -> Option<&str> {
+        let function: BtfType<'_> = self.0.type_by_id(TypeId::from(function))?;
+        function.name()?.to_str()?.strip_prefix(STUB)
+    }
+
+    /// The names of all hooks.
+    pub fn hooks(&self) -> Vec<String> {
+        let functions = self.0.type_by_kind::<Func<'_>>();
+        let names = functions.filter_map(|function| function.name()?.to_str());
+        names
+            .filter_map(|name| name.strip_prefix(STUB))
+            .map(String::from)
+            .collect()
+    }
+
+    /// Where `field` of `struct name` begins, in bits.
+    pub fn field_bit(&self, name: &str, field: &str) -> Option<u32> {
+        let this: Struct<'_> = self.0.type_by_name(name)?;
+        let member = this.iter().find(|member| {
+            let name = member.name.and_then(|name| name.to_str());
+            name == Some(field)
+        })?;
+        Some(match member.attr {
+            MemberAttr::Normal { offset } | MemberAttr::BitField { offset, .. } => offset,
+        })
+    }
+}
+
+/// Whether the running kernel was built with KRSI; `None` if it does not tell.
+pub fn kernel_has_krsi() -> Option<bool> {
+    let kernel = Kernel::load().ok()?;
+    Some(kernel.function("krsi_hook_sleepable").is_some())
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `krsi`: shows what KRSI, the LSM whose decisions are BPF programs, enforces.
+//!
+//! - `cli`: the command line;
+//! - `cmd`: a file for each verb: what it collects and how it shows that;
+//! - `kernel`: where it is collected: securityfs, bpf(2), BTF, procfs;
+//! - `ui`: tables, JSON, the terminal.
+
+mod cli;
+mod cmd;
+mod error;
+mod kernel;
+mod ui;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let json = cli.command.json();
+
+    // What libbpf would print is in the errors that it returns.
+    libbpf_rs::set_print(None);
+
+    match cmd::run(cli.command) {
+        Ok(exit) => exit.into(),
+        Err(error) => error.report(json).into(),
+    }
+}

@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The command as its users see it: what it prints, and how it ends. The kernel's files are those
+//! of tests/data; what needs a kernel is in tools/testing/selftests/krsi.
+
+use serde_json::{json, Value};
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output, Stdio},
+};
+
+fn krsi(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_krsi"));
+    command
+        .args(args)
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data"))
+        .stdin(Stdio::null());
+    command
+}
+
+/// What the command prints and how it ends.
+struct Run {
+    status: i32,
+    out: String,
+    err: String,
+}
+
+impl From<Output> for Run {
+    fn from(output: Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).expect("it prints UTF-8");
+        Self {
+            status: output.status.code().expect("no signal ends it"),
+            out: text(output.stdout),
+            err: text(output.stderr),
+        }
+    }
+}
+
+fn run(args: &[&str]) -> Run {
+    krsi(args).output().expect("krsi starts").into()
+}
+
+/// Runs it, which has to succeed without a word on stderr.
+fn good(args: &[&str]) -> String {
+    let run = run(args);
+    assert_eq!((run.status, run.err.as_str()), (0, ""), "{}", run.out);
+    run.out
+}
+
+fn parsed(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error} in {text}"))
+}
+
+#[test]
+fn hooks() {
+    assert_eq!(
+        good(&["hooks", "--securityfs", "active"]),
+        "\
+HOOK                 SLEEPABLE  DEFAULT  CALLS  DENIALS  PROGRAMS
+bprm_check_security  yes              0      0        0  -
+file_open            yes              0   5012        3  31:guard,17:log
+task_free            no            void      7        0  cgroup
+task_prctl           yes            -38      0        0  -
+"
+    );
+}
+
+#[test]
+fn hooks_that_are_asked_for() {
+    let names = |args: &[&str]| {
+        let args = [&["hooks", "--securityfs", "active"], args].concat();
+        let text = good(&args);
+        let rows = text.lines().skip(1);
+        rows.map(|row| row.split(' ').next().unwrap().to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names(&["--attached"]), ["file_open", "task_free"]);
+    assert_eq!(names(&["task_*"]), ["task_free", "task_prctl"]);
+    assert_eq!(names(&["task_*", "--attached"]), ["task_free"]);
+    assert_eq!(names(&["task_*", "--sleepable"]), ["task_prctl"]);
+    assert_eq!(
+        names(&["file_open", "bprm*"]),
+        ["bprm_check_security", "file_open"]
+    );
+}
+
+#[test]
+fn hooks_json() {
+    let out = good(&["hooks", "--securityfs", "active", "--attached", "--json"]);
+    let expected = json!({ "schema": 1, "hooks": [
+        {
+            "name": "file_open", "sleepable": true, "default": 0, "calls": 5012, "denials": 3,
+            "programs": [{ "id": 31, "name": "guard" }, { "id": 17, "name": "log" }],
+        },
+        {
+            "name": "task_free", "sleepable": false, "default": null, "calls": 7, "denials": 0,
+            "programs": [{ "id": 0, "name": "cgroup" }],
+        },
+    ]});
+    assert_eq!(parsed(&out), expected);
+}
+
+#[test]
+fn a_hook_that_is_not_there() {
+    let run = run(&["hooks", "--securityfs", "active", "file_opne"]);
+    assert_eq!(run.status, 1);
+    assert_eq!(run.out, "");
+    assert_eq!(
+        run.err,
+        "\
+krsi: this kernel has no hook 'file_opne'
+  krsi hooks lists the hooks; patterns have '*', as in 'inode_*'
+"
+    );
+}
+
+#[test]
+fn status() {
+    let out = good(&["status", "--securityfs", "active", "--no-self-test"]);
+    let lines: Vec<_> = out
+        .lines()
+        .filter(|line| !line.contains("  kernel "))
+        .collect();
+    let expected = [
+        "KRSI is active; whether it enforces was not tried.",
+        "",
+        "  LSMs       capability,landlock,lockdown,yama,krsi",
+        "  KRSI       abi 1; bpf_lsm cgroup",
+        "  hooks      4, 2 with programs",
+        "  programs   3",
+    ];
+    assert_eq!(lines, expected);
+}
+
+#[test]
+fn status_json() {
+    let out = good(&[
+        "status",
+        "--securityfs",
+        "active",
+        "--no-self-test",
+        "--json",
+    ]);
+    let mut read = parsed(&out);
+    assert!(read["kernel"].take().is_string());
+    let expected = json!({
+        "schema": 1, "state": "active", "reason": null, "hint": null, "kernel": null,
+        "lsms": ["capability", "landlock", "lockdown", "yama", "krsi"],
+        "abi": 1, "features": ["bpf_lsm", "cgroup"],
+        "hooks": 4, "hooks_attached": 2, "programs": 3,
+        "self_test": {
+            "result": "not-run", "hook": "task_getpgid",
+            "before": null, "attached": null, "after": null,
+        },
+    });
+    assert_eq!(read, expected);
+}
+
+#[test]
+fn inactive() {
+    let why = "KRSI is not active; the bpf LSM runs programs in its place \
+               (LSMs: capability,landlock,yama,bpf)";
+
+    let text = run(&["status", "--securityfs", "bpf"]);
+    assert_eq!(text.status, 3);
+    assert!(
+        text.out.starts_with(&format!("{why}.\n  boot ")),
+        "{}",
+        text.out
+    );
+
+    let status = run(&["status", "--securityfs", "bpf", "--json"]);
+    assert_eq!((status.status, status.err.as_str()), (3, ""));
+    let read = parsed(&status.out);
+    assert_eq!(
+        (&read["state"], &read["reason"]),
+        (&json!("inactive"), &json!(why))
+    );
+    assert_eq!(read["hooks"], Value::Null);
+
+    for verb in ["hooks", "top"] {
+        let run = run(&[verb, "--securityfs", "bpf"]);
+        assert_eq!((run.status, run.out.as_str()), (3, ""));
+        assert!(
+            run.err.starts_with(&format!("krsi: {why}\n  boot ")),
+            "{}",
+            run.err
+        );
+    }
+}
+
+#[test]
+fn securityfs_is_not_there() {
+    let run = run(&["status", "--securityfs", "/nowhere", "--json"]);
+    assert_eq!(run.status, 1);
+    let read = parsed(&run.out);
+    assert_eq!(read["state"], "unknown");
+    assert_eq!(read["reason"], "securityfs is not mounted on /nowhere");
+    assert_eq!(read["hint"], "mount -t securityfs none /nowhere");
+}
+
+#[test]
+fn formats_of_a_later_kernel() {
+    for verb in ["status", "hooks"] {
+        let run = run(&[verb, "--securityfs", "later"]);
+        assert_eq!(run.status, 1);
+        let all = run.out + &run.err;
+        assert!(
+            all.contains("KRSI has version 2 of its files, this command knows 1"),
+            "{all}"
+        );
+    }
+}
+
+#[test]
+fn a_file_that_is_no_such_file() {
+    let run = run(&["hooks", "--securityfs", "damaged", "--json"]);
+    assert_eq!(run.status, 1);
+    let message = "damaged/krsi/hooks: line 2: 'calls' has the value 'many'";
+    assert_eq!(run.err, format!("krsi: {message}\n"));
+    let expected = json!({ "schema": 1, "error": { "message": message, "hint": null } });
+    assert_eq!(parsed(&run.out), expected);
+}
+
+#[test]
+fn wrong_command_lines() {
+    for args in [
+        &[][..],
+        &["nonsense"],
+        &["status", "--nonsense"],
+        &["hooks", "["],
+        &["top", "--interval", "0"],
+        &["top", "--count", "0"],
+        &["completions", "tcsh"],
+        &["man"],
+    ] {
+        let run = run(args);
+        assert_eq!((run.status, run.out.as_str()), (2, ""), "{args:?}");
+        let tells = run.err.contains("Usage: krsi") || run.err.contains("try '--help'");
+        assert!(tells, "{args:?}: {}", run.err);
+    }
+}
+
+#[test]
+fn help() {
+    let out = good(&["--help"]);
+    for part in [
+        "Usage: krsi <COMMAND>",
+        "  status ",
+        "Exit status:\n  0  ",
+        "\n  4  ",
+    ] {
+        assert!(out.contains(part), "{part} is not in {out}");
+    }
+    for verb in ["status", "hooks", "programs", "top"] {
+        assert!(good(&[verb, "--help"]).contains("--json"));
+    }
+    assert_eq!(
+        good(&["--version"]),
+        concat!("krsi ", env!("CARGO_PKG_VERSION"), "\n")
+    );
+}
+
+#[test]
+fn nobody_reads() {
+    let mut child = krsi(&["hooks", "--securityfs", "active"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .env("RUST_BACKTRACE", "0")
+        .spawn()
+        .unwrap();
+    // Whether that is before or after it writes: it does not complain.
+    drop(child.stdout.take());
+    let run = Run::from(child.wait_with_output().unwrap());
+    assert_eq!(run.err, "");
+}
+
+#[test]
+fn the_disk_is_full() {
+    let full = fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let output = krsi(&["hooks", "--securityfs", "active"])
+        .stdout(full)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("cannot write the output"));
+}
+
+#[test]
+fn completions() {
+    for shell in ["bash", "zsh", "fish"] {
+        let script = good(&["completions", shell]);
+        for word in ["krsi", "programs", "no-self-test"] {
+            assert!(script.contains(word), "{shell}: {word}");
+        }
+    }
+}
+
+#[test]
+fn man_pages() {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("man");
+    let _ = fs::remove_dir_all(&dir);
+    good(&["man", dir.to_str().unwrap()]);
+
+    let entries = fs::read_dir(&dir).unwrap();
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    let expected = ["completions", "hooks", "man", "programs", "status", "top"];
+    let mut expected = expected.map(|verb| format!("krsi-{verb}.8")).to_vec();
+    expected.push("krsi.8".into());
+    assert_eq!(names, expected);
+
+    let page = fs::read_to_string(dir.join("krsi-status.8")).unwrap();
+    assert!(page.contains(".TH krsi-status 8"), "{page}");
+    assert!(page.contains("\\fBkrsi status\\fR"), "{page}");
+
+    let failed = run(&["man", "/dev/null/man"]);
+    assert_eq!(failed.status, 1);
+    assert!(
+        failed
+            .err
+            .starts_with("krsi: cannot write into /dev/null/man: "),
+        "{}",
+        failed.err
+    );
+}
