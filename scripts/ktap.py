@@ -6,7 +6,8 @@ ktap.py DIRECTORY
 
 For each boot NAME the directory holds NAME.out, what scripts/vm.d/tests wrote,
 NAME.console, the kernel's log, and NAME.status, the status of the virtual
-machine. Anything that cannot be understood counts as a failure: a program
+machine. NAME.cargo is what `cargo test` wrote, with an end mark that has its
+status. Anything that cannot be understood counts as a failure: a program
 without its end, a plan that is not met, a boot without tests.
 """
 
@@ -21,6 +22,10 @@ RESULT = re.compile(r"( *)(not )?ok (\d+)(?: -)?(?: +([^#]*?))?(?: *# *(\w+)(.*)
 PLAN = re.compile(r"( *)1\.\.(\d+)(?: *# *SKIP(.*))?$")
 MARKER = re.compile(r"# krsi-test: (begin|end) (\S+)(?: (\d+))?$")
 KSFT_SKIP = 4
+
+CARGO_PLAN = re.compile(r"running (\d+) tests?$")
+CARGO_RESULT = re.compile(r"test (.+?) \.\.\. (ok|FAILED|ignored)(?:, (.*))?$")
+CARGO_WORDS = {"ok": PASS, "FAILED": FAIL, "ignored": SKIP}
 
 # A splat's first line. Only lines of the kernel begin with a time stamp.
 TIME = r"\[ *\d+\.\d+\](?:\[[^]]*\])? "
@@ -132,6 +137,30 @@ def judge(body, status):
     return tests
 
 
+def parse_cargo(lines):
+    """The tests of what `cargo test` wrote: several programs, one after another."""
+    tests, planned, status = [], 0, None
+    for line in lines:
+        if match := CARGO_PLAN.match(line):
+            planned += int(match[1])
+        elif match := CARGO_RESULT.match(line):
+            tests.append(Test(match[1], CARGO_WORDS[match[2]], match[3] or ""))
+        elif match := MARKER.match(line):
+            status = int(match[3] or 1)
+    if len(tests) != planned or not tests:
+        tests.append(Test("plan", FAIL, f"{planned} tests planned, {len(tests)} reported"))
+    if status is None:
+        tests.append(Test("end", FAIL, "never ended"))
+    elif status and all(t.result != FAIL for t in tests):
+        tests.append(Test("status", FAIL, f"it ended with status {status}"))
+    # The reasons of all are together, at the end.
+    for test in tests:
+        if test.result == FAIL:
+            test.output = lines
+            break
+    return tests
+
+
 def splats(console):
     """The splats in a kernel log, each with the lines that follow it."""
     found, until = [], -1
@@ -197,6 +226,10 @@ def main(directory):
                 show("output", test.output)
             if log:
                 show("kernel log", log)
+
+    for cargo in sorted(directory.glob("*.cargo")):
+        for test in parse_cargo(read(cargo)):
+            add(f"{cargo.stem}: {test.name}", test)
 
     for status in sorted(directory.glob("*.status")):
         boot = status.stem

@@ -43,6 +43,26 @@ KTAP version 1
 not ok 1 krsi_hooks
 """
 
+CARGO = """\
+   Compiling krsi v0.1.0
+     Running unittests src/main.rs
+
+running 2 tests
+test cli::tests::intervals ... ok
+test kernel::tests::slow ... ignored, needs a kernel
+
+test result: ok. 1 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out
+
+     Running tests/cli.rs
+
+running 1 test
+test status ... ok
+
+test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out
+
+# krsi-test: end cargo 0
+"""
+
 
 def results(text):
     return [(t.name, t.result) for t in ktap.parse(text.splitlines())]
@@ -50,6 +70,38 @@ def results(text):
 
 def begin_end(name, body, status=0):
     return f"# krsi-test: begin {name}\n{body}# krsi-test: end {name} {status}\n"
+
+
+def cargo(text):
+    return [(t.name, t.result) for t in ktap.parse_cargo(text.splitlines())]
+
+
+class Cargo(unittest.TestCase):
+    def test_results(self):
+        expected = [
+            ("cli::tests::intervals", ktap.PASS),
+            ("kernel::tests::slow", ktap.SKIP),
+            ("status", ktap.PASS),
+        ]
+        self.assertEqual(cargo(CARGO), expected)
+
+    def test_failure(self):
+        text = CARGO.replace("status ... ok", "status ... FAILED").replace("cargo 0", "cargo 101")
+        self.assertIn(("status", ktap.FAIL), cargo(text))
+        self.assertEqual(len(cargo(text)), 3)
+
+    def test_tests_that_are_missing(self):
+        self.assertIn(("plan", ktap.FAIL), cargo(CARGO.replace("test status ... ok\n", "")))
+        self.assertIn(("plan", ktap.FAIL), cargo("# krsi-test: end cargo 0\n"))
+
+    def test_failure_to_build(self):
+        text = "error: could not compile `krsi`\n# krsi-test: end cargo 101\n"
+        self.assertIn(("plan", ktap.FAIL), cargo(text))
+        self.assertIn(("status", ktap.FAIL), cargo(CARGO.replace("cargo 0", "cargo 101")))
+
+    def test_no_end(self):
+        self.assertIn(("end", ktap.FAIL), cargo(CARGO[: CARGO.index("# krsi-test")]))
+        self.assertIn(("end", ktap.FAIL), cargo(""))
 
 
 class Parse(unittest.TestCase):

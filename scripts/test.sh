@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# make test: builds a kernel that notices its own mistakes, runs KUnit, the
-# selftests and the sample in it, then on mainline's `bpf` LSM whatever has to
-# come out the same there, and ends with 'N passed, N failed, N skipped'.
-# TESTS='a_test b_test' runs only those programs.
+# make test: runs the krsi command's own tests, builds a kernel that notices its
+# own mistakes, runs KUnit, the selftests and the sample in it, then on
+# mainline's `bpf` LSM whatever has to come out the same there, and ends with
+# 'N passed, N failed, N skipped'. TESTS='a_test b_test' runs only those
+# programs; 'cargo' among them are the command's own tests.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -35,7 +36,9 @@ if [ -n "${TESTS:-}" ]; then
 fi
 
 # Programs that want a command line of their own, below.
-mapfile -t ordinary < <(printf '%s\n' "${all[@]}" | grep -vxE 'inactive_test|both_test' || :)
+mapfile -t ordinary < <(printf '%s\n' "${all[@]}" | grep -vxE 'inactive_test|both_test|cargo' || :)
+# Programs that have something to say where no LSM runs programs.
+mapfile -t neither < <(printf '%s\n' "${all[@]}" | grep -xE 'inactive_test|tool_test.py' || :)
 
 # wanted PROGRAM: whether it is among the programs to run.
 wanted() { printf '%s\n' "${all[@]}" | grep -qxF "$1"; }
@@ -56,10 +59,19 @@ boot() {
 
 rm -rf "$out"
 mkdir -p "$out"
+if [ -z "${TESTS:-}" ] || wanted cargo; then
+	stage "Testing the krsi command"
+	{
+		status=0
+		"$TOP/scripts/cargo.sh" test --release --locked --no-fail-fast 2>&1 || status=$?
+		echo "# krsi-test: end cargo $status"
+	} >"$out/krsi-command.cargo"
+fi
+! wanted tool_test.py || "$TOP/scripts/tools.sh"
 boot krsi "lsm=$lsms,krsi kunit.autorun=1" krsi "${ordinary[@]}"
 boot bpf "lsm=$lsms,bpf" bpf "${both[@]}"
-if wanted inactive_test; then
-	boot neither "lsm=$lsms" - inactive_test
+if [ ${#neither[@]} -gt 0 ]; then
+	boot neither "lsm=$lsms" - "${neither[@]}"
 fi
 if wanted both_test; then
 	boot krsi-first "lsm=$lsms,krsi,bpf" - both_test
