@@ -45,6 +45,12 @@ pub enum Command {
     ///
     /// Turns on BPF statistics while it runs. On a terminal q ends it.
     Top(Top),
+    /// Check the syntax of audit rules
+    ///
+    /// Rules are auditctl's, as in /etc/audit/rules.d, with the actions deny, deny=ERRNO and kill,
+    /// and fields of KRSI's own: argv[N], argv, env[NAME], comm, cgroup, container, label, pexe,
+    /// raddr, rport. Each mistake is shown with its line, its column and what was expected.
+    Check(Check),
     /// Print a completion script, for example: krsi completions bash >/etc/bash_completion.d/krsi
     Completions { shell: Shell },
     /// Write the man pages into a directory
@@ -121,6 +127,18 @@ pub struct Top {
     pub output: Output,
 }
 
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Only check the syntax: the only check there is so far, and to be asked for
+    #[arg(long, required = true)]
+    pub parse_only: bool,
+    /// Files with rules; - is the standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub output: Output,
+}
+
 impl Command {
     /// Whether the user wants JSON, of errors too.
     pub fn json(&self) -> bool {
@@ -129,6 +147,7 @@ impl Command {
             Self::Hooks(args) => args.output.json,
             Self::Programs(args) => args.output.json,
             Self::Top(args) => args.output.json,
+            Self::Check(args) => args.output.json,
             Self::Completions { .. } | Self::Man { .. } => false,
         }
     }

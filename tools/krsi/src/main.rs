@@ -4,6 +4,7 @@
 //!
 //! - `cli`: the command line;
 //! - `cmd`: a file for each verb: what it collects and how it shows that;
+//! - `rule`: the language of rules, so far its syntax;
 //! - `kernel`: where it is collected: securityfs, bpf(2), BTF, procfs;
 //! - `ui`: tables, JSON, the terminal.
 
@@ -11,6 +12,7 @@ mod cli;
 mod cmd;
 mod error;
 mod kernel;
+mod rule;
 mod ui;
 
 use clap::Parser;

@@ -234,6 +234,8 @@ fn wrong_command_lines() {
         &["top", "--count", "0"],
         &["completions", "tcsh"],
         &["man"],
+        // Until there is more to check, it has to be asked for.
+        &["check", "rules/good.rules"],
     ] {
         let run = run(args);
         assert_eq!((run.status, run.out.as_str()), (2, ""), "{args:?}");
@@ -291,6 +293,80 @@ fn the_disk_is_full() {
 }
 
 #[test]
+fn rules_that_are_well_formed() {
+    let file = "rules/good.rules";
+    let args = ["check", "--parse-only", file];
+    assert_eq!(
+        good(&args),
+        "rules/good.rules: well formed; statements: 31\n"
+    );
+
+    let read = parsed(&good(&[&args[..], &["--json"]].concat()));
+    assert_eq!(
+        (&read["errors"], &read["files"][0]["file"]),
+        (&json!([]), &json!(file))
+    );
+    let statements = read["files"][0]["statements"].as_array().unwrap();
+    let expected = json!({
+        "line": 10, "statement": "watch", "change": "append", "path": "/etc/localtime",
+        "permissions": { "read": false, "write": true, "execute": false, "attributes": true },
+        "keys": ["time"],
+    });
+    assert_eq!(
+        statements.iter().find(|one| one["line"] == 10),
+        Some(&expected)
+    );
+    let expected = json!({
+        "line": 46, "statement": "rule", "change": "append", "action": { "deny": "EPERM" },
+        "list": "exit", "syscalls": ["execve"], "keys": ["rm"],
+        "conditions": [{
+            "field": { "argv": 1 }, "op": "=", "value": { "text": "--no-preserve-root" },
+        }],
+    });
+    assert_eq!(
+        statements.iter().find(|one| one["line"] == 46),
+        Some(&expected)
+    );
+}
+
+#[test]
+fn rules_that_are_wrong() {
+    let run = run(&[
+        "check",
+        "--parse-only",
+        "rules/bad.rules",
+        "rules/good.rules",
+    ]);
+    assert_eq!((run.status, run.err.as_str()), (1, ""));
+    assert_eq!(run.out, include_str!("data/rules/bad.expected"));
+
+    let run = self::run(&["check", "--parse-only", "rules/bad.rules", "--json"]);
+    assert_eq!(run.status, 1);
+    let read = parsed(&run.out);
+    assert_eq!(
+        read["files"],
+        json!([{ "file": "rules/bad.rules", "statements": null }])
+    );
+    let expected = json!({
+        "file": "rules/bad.rules", "line": 1, "column": 11,
+        "message": "'exti' is neither a list nor an action that goes before one",
+        "expected": "one of the lists task, exit, user, exclude, filesystem, io_uring",
+    });
+    assert_eq!(read["errors"][0], expected);
+}
+
+#[test]
+fn rules_that_are_not_there() {
+    let run = run(&["check", "--parse-only", "rules/none.rules"]);
+    assert_eq!((run.status, run.out.as_str()), (1, ""));
+    assert!(
+        run.err.starts_with("krsi: cannot read rules/none.rules: "),
+        "{}",
+        run.err
+    );
+}
+
+#[test]
 fn completions() {
     for shell in ["bash", "zsh", "fish"] {
         let script = good(&["completions", shell]);
@@ -311,7 +387,15 @@ fn man_pages() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     names.sort();
-    let expected = ["completions", "hooks", "man", "programs", "status", "top"];
+    let expected = [
+        "check",
+        "completions",
+        "hooks",
+        "man",
+        "programs",
+        "status",
+        "top",
+    ];
     let mut expected = expected.map(|verb| format!("krsi-{verb}.8")).to_vec();
     expected.push("krsi.8".into());
     assert_eq!(names, expected);

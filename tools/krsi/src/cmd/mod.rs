@@ -2,6 +2,7 @@
 
 //! The verbs: each collects what the kernel tells and shows it.
 
+mod check;
 mod generate;
 mod hooks;
 mod programs;
@@ -21,6 +22,7 @@ pub fn run(command: Command) -> Result<Exit> {
         Command::Hooks(args) => hooks::run(&args)?,
         Command::Programs(args) => programs::run(&args)?,
         Command::Top(args) => top::run(&args)?,
+        Command::Check(args) => return check::run(&args),
         Command::Completions { shell } => generate::completions(shell)?,
         Command::Man { dir } => generate::man(&dir)?,
     }

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What rules say. Names are auditctl's; what KRSI adds is marked so.
+
+use serde::Serialize;
+
+/// A line of a rules file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "statement")]
+pub enum Statement {
+    /// `-a`, `-A`, `-d`
+    Rule {
+        change: Change,
+        #[serde(flatten)]
+        rule: Rule,
+    },
+    /// `-w`, `-W`
+    Watch {
+        change: Change,
+        #[serde(flatten)]
+        watch: Watch,
+    },
+    /// `-D`
+    DeleteAll { key: Option<String> },
+    /// `-l`
+    List { key: Option<String> },
+    /// An option that is about the audit subsystem, such as `-b 8192`.
+    Setting {
+        option: String,
+        value: Option<String>,
+    },
+}
+
+/// What is done with a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    Append,
+    Prepend,
+    Delete,
+}
+
+/// `-w path -p permissions -k key`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Watch {
+    pub path: String,
+    /// All of them if there was no `-p`.
+    pub permissions: Permissions,
+    pub keys: Vec<String>,
+}
+
+/// `-a action,list …`. A rule matches if all of its conditions do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Rule {
+    pub action: Action,
+    pub list: List,
+    /// Names or numbers; none means all.
+    pub syscalls: Vec<String>,
+    pub conditions: Vec<Condition>,
+    pub keys: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    Always,
+    Never,
+    /// KRSI's: the call fails with this errno.
+    Deny(String),
+    /// KRSI's: the process is killed.
+    Kill,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum List {
+    Task,
+    Exit,
+    User,
+    Exclude,
+    Filesystem,
+    IoUring,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Condition {
+    /// `-F field op value`
+    Test { field: Field, op: Op, value: Value },
+    /// `-C field op field`
+    Compare { field: Field, op: Op, with: Field },
+}
+
+/// A field by its name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Field {
+    Named(&'static str),
+    /// KRSI's `argv[N]`.
+    Argument {
+        argv: u32,
+    },
+    /// KRSI's `env[NAME]`.
+    Environment {
+        env: String,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Op {
+    #[serde(rename = "=")]
+    Equal,
+    #[serde(rename = "!=")]
+    NotEqual,
+    #[serde(rename = "<")]
+    Less,
+    #[serde(rename = "<=")]
+    LessOrEqual,
+    #[serde(rename = ">")]
+    Greater,
+    #[serde(rename = ">=")]
+    GreaterOrEqual,
+    /// One of the bits is set.
+    #[serde(rename = "&")]
+    AnyBit,
+    /// All of the bits are set.
+    #[serde(rename = "&=")]
+    AllBits,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Value {
+    Number(i64),
+    /// An id that was never set: `unset`, -1, 4294967295.
+    Unset,
+    /// A name that stands for a number: a user, an errno, a machine.
+    Name(String),
+    Text(String),
+    Permissions(Permissions),
+}
+
+/// Kinds of access.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Permissions {
+    pub read: bool,
+    pub write: bool,
+    pub execute: bool,
+    pub attributes: bool,
+}
