@@ -13,6 +13,8 @@ use crate::{
 };
 use core::{cell::UnsafeCell, mem::MaybeUninit, ptr::NonNull};
 
+pub mod map;
+
 /// What a program is compiled to. The second argument is for the interpreter.
 pub type Function = bindings::bpf_func_t;
 

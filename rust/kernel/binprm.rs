@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Programs that are about to run.
+//!
+//! `execve(2)` copies the argument and environment strings into a new address space before it asks
+//! the security modules. They can be read there, and nobody can change them any more.
+//!
+//! C header: [`include/linux/binfmts.h`](srctree/include/linux/binfmts.h)
+
+use crate::{
+    bindings,
+    error::to_result,
+    mm::MmWithUser,
+    page::{PAGE_MASK, PAGE_SIZE},
+    prelude::*,
+    types::{NotThreadSafe, Opaque},
+};
+use core::{marker::PhantomData, ops::Deref};
+
+/// A program that is about to run: what `execve(2)` knows of it.
+///
+/// # Invariants
+///
+/// The current task executes the program, and the structure changes only where that task lets it.
+/// If `mm` is not null, it is the new address space, which no task has yet: nobody but the current
+/// task can reach it, and it lives as long as the structure.
+#[repr(transparent)]
+pub struct Binprm(Opaque<bindings::linux_binprm>);
+
+impl Binprm {
+    /// Makes a reference to a program that is about to run.
+    ///
+    /// # Safety
+    ///
+    /// `ptr` must be what a security hook of the exec was passed that the current task is in, the
+    /// hook must come before `bprm_committing_creds`, and `'a` must end with the hook.
+    pub unsafe fn from_raw<'a>(ptr: *const bindings::linux_binprm) -> &'a Self {
+        // SAFETY: By the safety requirements, and `Self` is transparent. Until
+        // `bprm_committing_creds`, `mm` is private, or null.
+        unsafe { &*ptr.cast() }
+    }
+
+    /// How many of the strings are arguments.
+    pub fn argc(&self) -> u32 {
+        // SAFETY: By the type invariant. Never negative: see `bprm_stack_limits()`.
+        unsafe { (*self.0.get()).argc as u32 }
+    }
+
+    /// How many strings after those are the environment.
+    pub fn envc(&self) -> u32 {
+        // SAFETY: By the type invariant. Never negative: see `bprm_stack_limits()`.
+        unsafe { (*self.0.get()).envc as u32 }
+    }
+
+    /// Whether user space only asks if the program could be executed: `AT_EXECVE_CHECK`.
+    pub fn is_check(&self) -> bool {
+        // SAFETY: By the type invariant.
+        unsafe { (*self.0.get()).is_check() != 0 }
+    }
+
+    /// The new program's stack. [`None`] if the program has taken it into use.
+    pub fn stack(&self) -> Option<Stack<'_>> {
+        let bprm = self.0.get();
+
+        // SAFETY: By the type invariant. `vma` is the one area of `mm`, which nobody changes.
+        unsafe {
+            if (*bprm).mm.is_null() || (*bprm).vma.is_null() {
+                return None;
+            }
+            Some(Stack {
+                mm: MmWithUser::from_raw((*bprm).mm),
+                start: (*bprm).p,
+                name: (*bprm).exec,
+                end: (*(*bprm).vma).__bindgen_anon_1.__bindgen_anon_1.vm_end,
+            })
+        }
+    }
+}
+
+/// The stack of a program that is about to run.
+///
+/// From its start there are the argument strings, then the environment strings, then the file name;
+/// each ends with a NUL.
+///
+/// # Invariants
+///
+/// Nobody but the current task can reach `mm`, in which `start..end` is mapped and filled.
+pub struct Stack<'a> {
+    mm: &'a MmWithUser,
+    start: usize,
+    name: usize,
+    end: usize,
+}
+
+impl<'a> Stack<'a> {
+    /// Address of the first string.
+    pub fn start(&self) -> usize {
+        self.start
+    }
+
+    /// Address of the file name.
+    pub fn name(&self) -> usize {
+        self.name
+    }
+
+    /// Where the stack ends.
+    pub fn end(&self) -> usize {
+        self.end
+    }
+
+    /// Reads the stack.
+    pub fn reader(&self) -> Reader<'a> {
+        Reader {
+            mm: self.mm,
+            start: self.start,
+            end: self.end,
+            base: 0,
+            count: 0,
+            batch: 1,
+            pages: [core::ptr::null_mut(); BATCH],
+        }
+    }
+}
+
+/// How many pages a [`Reader`] holds.
+pub const BATCH: usize = 16;
+
+/// Reads a [`Stack`], page by page, of which it holds a few.
+///
+/// # Invariants
+///
+/// - The first `count` of `pages` are the ones that are mapped from `base`, with a reference each.
+/// - As [`Stack`].
+pub struct Reader<'a> {
+    mm: &'a MmWithUser,
+    start: usize,
+    end: usize,
+    base: usize,
+    count: usize,
+    batch: usize,
+    pages: [*mut bindings::page; BATCH],
+}
+
+impl Reader<'_> {
+    /// The bytes from `addr` to the end of its page; empty beyond the stack.
+    ///
+    /// Sleeps, unless the page is held. Fails with [`EINTR`] if a fatal signal is pending.
+    #[inline]
+    pub fn at(&mut self, addr: usize) -> Result<Mapped<'_>> {
+        if !(self.start..self.end).contains(&addr) {
+            return Ok(Mapped::empty());
+        }
+        self.hold(addr, 1, 1)?;
+
+        let offset = addr & !PAGE_MASK;
+        let len = (PAGE_SIZE - offset).min(self.end - addr);
+        let page = self.pages[(addr - self.base) / PAGE_SIZE];
+        // SAFETY: By the type invariant the page is valid while it is held, `self` is borrowed, and
+        // the mapping is of a page, in which the bytes are. By the type invariant nobody writes
+        // them.
+        Ok(unsafe { Mapped::new(page, offset, len) })
+    }
+
+    /// Makes sure that `len` bytes from `addr` are held, so that [`Self::at`] does not sleep.
+    ///
+    /// They must be on the stack, and on at most [`BATCH`] pages. `more`, at least `len`, says how
+    /// many bytes will be read: what is got together costs less. Sleeps; fails as [`Self::at`].
+    #[inline]
+    pub fn hold(&mut self, addr: usize, len: usize, more: usize) -> Result {
+        if len == 0 || self.holds(addr) && self.holds(addr + (len - 1)) {
+            return Ok(());
+        }
+        self.fill(addr, more)?;
+        // What was swapped out may come in pieces.
+        while !self.holds(addr + (len - 1)) {
+            self.extend()?;
+        }
+        Ok(())
+    }
+
+    fn holds(&self, addr: usize) -> bool {
+        addr >= self.base && (addr - self.base) / PAGE_SIZE < self.count
+    }
+
+    /// Holds the page of `addr`, and some that follow.
+    fn fill(&mut self, addr: usize, want: usize) -> Result {
+        self.drop_pages();
+        self.base = addr & PAGE_MASK;
+        // Few, as long as few are asked for.
+        let wanted = (addr - self.base)
+            .saturating_add(want)
+            .div_ceil(PAGE_SIZE)
+            .max(self.batch);
+        self.batch = (self.batch * 2).min(BATCH);
+        self.get(wanted.min(BATCH))
+    }
+
+    /// Holds one more page.
+    fn extend(&mut self) -> Result {
+        if self.count == BATCH {
+            return Err(EFAULT);
+        }
+        self.get(1)
+    }
+
+    /// Gets up to `wanted` pages, but one at least, for the places from `count` on.
+    fn get(&mut self, wanted: usize) -> Result {
+        let first = self.base + self.count * PAGE_SIZE;
+        let left = self.end.saturating_sub(first).div_ceil(PAGE_SIZE);
+        let places = &mut self.pages[self.count..];
+        let wanted = wanted.min(left).min(places.len());
+        if wanted == 0 {
+            return Err(EFAULT);
+        }
+
+        let _guard = self.mm.mmap_read_lock();
+        // SAFETY: The lock is held, and there are that many places. The pages are in the area that
+        // is mapped, by the type invariant, so that the stack does not grow.
+        let got = unsafe {
+            bindings::get_user_pages_remote(
+                self.mm.as_raw(),
+                first,
+                wanted,
+                0,
+                places.as_mut_ptr(),
+                core::ptr::null_mut(),
+            )
+        };
+        to_result(got.min(0) as c_int)?;
+        // INVARIANT: These are the pages that come next, and each has got a reference.
+        self.count += got as usize;
+        if got == 0 {
+            return Err(EFAULT);
+        }
+        Ok(())
+    }
+
+    fn drop_pages(&mut self) {
+        for page in &self.pages[..self.count] {
+            // SAFETY: By the type invariant.
+            unsafe { bindings::put_page(*page) };
+        }
+        // INVARIANT: None is held any more.
+        self.count = 0;
+    }
+}
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        self.drop_pages();
+    }
+}
+
+/// Bytes of a page that is mapped for the kernel.
+///
+/// # Invariants
+///
+/// `len` bytes at `ptr` can be read and do not change. Unless `len` is 0, they are in a page that
+/// `kmap_local_page()` mapped.
+pub struct Mapped<'a> {
+    ptr: *const u8,
+    len: usize,
+    _page: PhantomData<&'a bindings::page>,
+    _not_send: NotThreadSafe,
+}
+
+impl Mapped<'_> {
+    fn empty() -> Self {
+        Self {
+            ptr: core::ptr::NonNull::dangling().as_ptr(),
+            len: 0,
+            _page: PhantomData,
+            _not_send: NotThreadSafe,
+        }
+    }
+
+    /// # Safety
+    ///
+    /// `page` must be valid for the lifetime, `offset` and `len` in it, and nobody may write the
+    /// bytes. Mappings must be dropped in the reverse order.
+    #[inline]
+    unsafe fn new(page: *mut bindings::page, offset: usize, len: usize) -> Self {
+        if len == 0 {
+            return Self::empty();
+        }
+        // SAFETY: By the safety requirements.
+        let ptr = unsafe { bindings::kmap_local_page(page).cast::<u8>().add(offset) };
+        // INVARIANT: The page was just mapped; the rest is by the safety requirements.
+        Self {
+            ptr,
+            len,
+            _page: PhantomData,
+            _not_send: NotThreadSafe,
+        }
+    }
+}
+
+impl Deref for Mapped<'_> {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        // SAFETY: By the type invariant.
+        unsafe { core::slice::from_raw_parts(self.ptr, self.len) }
+    }
+}
+
+impl Drop for Mapped<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.len != 0 {
+            // SAFETY: By the type invariant. The one mapping that a reader gives out at a time is
+            // the last that was made.
+            unsafe { bindings::kunmap_local(self.ptr.cast()) };
+        }
+    }
+}
