@@ -14,6 +14,9 @@
 #include <linux/errno.h>
 #include <linux/static_call_types.h>
 #include <linux/types.h>
+#include <uapi/linux/krsi.h>
+
+struct linux_binprm;
 
 /**
  * enum krsi_hook - the LSM hooks that this configuration has, in their order
@@ -49,6 +52,19 @@ int krsi_run(const u64 *ctx, unsigned int hook);
 unsigned int krsi_run_list(const void *ctx, const struct bpf_insn *hook);
 unsigned int krsi_run_sleepable_list(const void *ctx,
 				     const struct bpf_insn *hook);
+
+/* Rust: security/krsi/lsm.rs */
+bool krsi_is_active(void);
+
+/* Rust: security/krsi/exec.rs; see the kfuncs in kernel/bpf/krsi_exec.c */
+s64 krsi_exec_read(const struct linux_binprm *bprm, u64 off, void *dst,
+		   u32 size);
+s64 krsi_exec_arg(const struct linux_binprm *bprm, u32 index, void *dst,
+		  u32 size);
+s64 krsi_exec_env(const struct linux_binprm *bprm, const char *name, void *dst,
+		  u32 size);
+s64 krsi_exec_dump(const struct linux_binprm *bprm, struct bpf_map *map,
+		   u64 flags);
 
 #ifdef CONFIG_HAVE_STATIC_CALL
 /*

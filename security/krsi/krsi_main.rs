@@ -13,11 +13,13 @@
 //! - [`chain`]: several programs without a loop over the list
 //! - [`attach`]: how the BPF core attaches and detaches programs
 //! - [`trace`]: hooks whose stubs other BPF programs trace
+//! - [`exec`]: what programs can ask about a program that is about to run
 //! - [`securityfs`]: what is in force, for people and tools
 
 mod attach;
 #[cfg(CONFIG_HAVE_STATIC_CALL)]
 mod chain;
+mod exec;
 mod hooks;
 mod lsm;
 mod programs;

@@ -31,6 +31,16 @@ pub(crate) fn active() -> bool {
     ACTIVE.load(Relaxed) != 0
 }
 
+/// The same for C.
+///
+/// # Safety
+///
+/// None needed; the declaration in C has no other way.
+#[export]
+pub(crate) unsafe extern "C" fn krsi_is_active() -> bool {
+    active()
+}
+
 /// Whether any LSM is there to run BPF programs.
 pub(crate) fn programs_enforced() -> bool {
     // SAFETY: Written at boot only, before anything can call this.

@@ -5,7 +5,7 @@
 //! The formats are ABI: see `Documentation/admin-guide/LSM/krsi.rst`. Lines and fields are only
 //! ever added, at the end, and the version counts what breaks.
 
-use crate::{attach, hooks};
+use crate::{attach, exec, hooks};
 use kernel::{
     bindings,
     ffi::c_uint,
@@ -50,6 +50,7 @@ impl Show for Status {
         seq_print!(m, "lsm krsi\nactive 1\n");
         seq_print!(m, "hooks {}\n", hooks::COUNT);
         seq_print!(m, "hooks_attached {hooked}\nprograms {programs}\n");
+        seq_print!(m, "exec_dump_lost {}\n", exec::dumps_lost());
         Ok(())
     }
 }
