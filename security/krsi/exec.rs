@@ -418,12 +418,34 @@ impl Sink for Events<'_> {
     }
 }
 
+/// What a word is looked at in.
+const WORD: usize = size_of::<u64>();
+/// A word of which each byte is 1.
+const ONES: u64 = u64::MAX / 0xff;
+
 /// The first NUL of `bytes`.
 fn find_nul(bytes: &[u8]) -> Option<usize> {
-    // The core library looks at a word at a time, but says so only of C strings.
-    CStr::from_bytes_until_nul(bytes)
-        .ok()
-        .map(|string| string.to_bytes().len())
+    let words = bytes.chunks_exact(WORD);
+    let rest = words.remainder();
+
+    for (i, bytes) in words.enumerate() {
+        let word = u64::from_le_bytes(word(bytes));
+        // The lowest bit that is set is in the first byte that is 0.
+        let nuls = word.wrapping_sub(ONES) & !word & (ONES << 7);
+        if nuls != 0 {
+            return Some(i * WORD + nuls.trailing_zeros() as usize / 8);
+        }
+    }
+    let nul = rest.iter().position(|byte| *byte == 0)?;
+    Some(bytes.len() - rest.len() + nul)
+}
+
+/// The bytes of a word.
+#[inline(always)]
+fn word(bytes: &[u8]) -> [u8; WORD] {
+    let mut word = [0; WORD];
+    word.copy_from_slice(bytes);
+    word
 }
 
 /// Passes over a number of strings that come in chunks: so many are left.
@@ -499,32 +521,58 @@ impl<'a> Search<'a> {
 ///
 /// `src.len()` bytes at `dst` must be writable, and not in `src`.
 unsafe fn copy_counting(dst: *mut u8, src: &[u8]) -> u64 {
-    const WORD: usize = size_of::<u64>();
-    const LOW: u64 = u64::MAX / 0xff;
-    const SEVEN: u64 = LOW * 0x7f;
+    // So many at a time that the loop itself does not matter.
+    const BLOCK: usize = 8 * WORD;
 
-    let blocks = src.chunks_exact(8 * WORD);
+    let (words, last) = src.split_at(src.len() - src.len() % WORD);
+    let blocks = words.chunks_exact(BLOCK);
     let rest = blocks.remainder();
-    let mut nuls = 0;
-    let mut done = 0;
+    let mut to = dst;
+    let mut nuls = 0u64;
 
     for block in blocks {
-        // Each byte counts those bytes at its place that are not NUL, 8 at most.
-        let mut others = 0u64;
-        for (i, word) in block.chunks_exact(WORD).enumerate() {
-            let mut bytes = [0; WORD];
-            bytes.copy_from_slice(word);
-            let word = u64::from_ne_bytes(bytes);
-            // SAFETY: By the safety requirements; memory for BPF need not be aligned.
-            unsafe { dst.add(done + i * WORD).cast::<u64>().write_unaligned(word) };
-            others += ((((word & SEVEN) + SEVEN) | word) >> 7) & LOW;
+        for (i, bytes) in block.chunks_exact(WORD).enumerate() {
+            // SAFETY: By the safety requirements, here and below: `to` follows the bytes of `src`.
+            nuls = nuls.wrapping_add(unsafe { copy_word(to.add(i * WORD), word(bytes)) });
         }
-        nuls += block.len() as u64 - (others.wrapping_mul(LOW) >> 56);
-        done += block.len();
+        // SAFETY: As above.
+        to = unsafe { to.add(BLOCK) };
     }
-    // SAFETY: By the safety requirements.
-    unsafe { core::ptr::copy_nonoverlapping(rest.as_ptr(), dst.add(done), rest.len()) };
-    nuls + rest.iter().filter(|byte| **byte == 0).count() as u64
+    for bytes in rest.chunks_exact(WORD) {
+        // SAFETY: As above.
+        unsafe {
+            nuls = nuls.wrapping_add(copy_word(to, word(bytes)));
+            to = to.add(WORD);
+        }
+    }
+    for (i, byte) in last.iter().enumerate() {
+        // SAFETY: As above.
+        unsafe { to.add(i).write(*byte) };
+        nuls = nuls.wrapping_add(u64::from(*byte == 0));
+    }
+    nuls
+}
+
+/// Copies a word; returns how many NULs it has.
+///
+/// # Safety
+///
+/// A word at `dst` must be writable.
+#[inline(always)]
+unsafe fn copy_word(dst: *mut u8, bytes: [u8; WORD]) -> u64 {
+    const TOP: u64 = ONES << 7;
+
+    let word = u64::from_ne_bytes(bytes);
+    // SAFETY: By the safety requirements; memory for BPF need not be aligned.
+    unsafe { dst.cast::<u64>().write_unaligned(word) };
+    // Taking 1 from each byte sets the top bit of the first that is 0, and of few others: most
+    // words of text need no more.
+    if word.wrapping_sub(ONES) & TOP == 0 {
+        return 0;
+    }
+    // Now a bit for each byte that is 0, and those added up in the top byte.
+    let others = (word & !TOP).wrapping_add(!TOP) | word;
+    ((!others & TOP) >> 7).wrapping_mul(ONES) >> (u64::BITS - 8)
 }
 
 #[cfg(CONFIG_SECURITY_KRSI_KUNIT_TEST)]
@@ -609,25 +657,43 @@ mod tests {
 
     #[test]
     fn copies_are_whole_and_counts_are_right() {
-        let mut src = [0u8; 200];
+        let mut src = [b'x'; 600];
         for (i, byte) in src.iter_mut().enumerate() {
-            // What differs from NUL in one bit is none.
-            *byte = [0, 1, 0x80, 0, b'a', 0x7f, 0xff][i % 7];
+            // What differs from NUL in one bit is none. In the middle there is no NUL at all.
+            if !(200..520).contains(&i) {
+                *byte = [0, 1, 0x80, 0, b'a', 0x7f, 0xff][i % 7];
+            }
         }
-        for from in 0..9 {
+        for from in [0, 1, 2, 3, 4, 5, 6, 7, 8, 200, 203] {
             for len in 0..=src.len() - from {
                 let part = &src[from..from + len];
-                let mut dst = [0xaau8; 201];
+                let mut dst = [0xaau8; 601];
                 // SAFETY: `dst` is larger than `part`.
                 let nuls = unsafe { copy_counting(dst.as_mut_ptr(), part) };
                 assert_eq!(nuls, part.iter().filter(|byte| **byte == 0).count() as u64);
                 assert!(dst[..len] == *part && dst[len..].iter().all(|byte| *byte == 0xaa));
             }
         }
-        let mut dst = [0xaau8; 64];
-        // SAFETY: As large as the source.
-        assert_eq!(unsafe { copy_counting(dst.as_mut_ptr(), &[0; 64]) }, 64);
+    }
+
+    #[test]
+    fn every_word_is_counted() {
+        let mut dst = [0; WORD];
+        for at in 0..WORD {
+            for byte in [1, 0x7f, 0x80, 0x81, 0xff] {
+                let mut src = [byte; WORD];
+                // SAFETY: As large as the source.
+                assert_eq!(unsafe { copy_word(dst.as_mut_ptr(), src) }, 0);
+                src[at] = 0;
+                // SAFETY: As above.
+                assert_eq!(unsafe { copy_word(dst.as_mut_ptr(), src) }, 1);
+                assert_eq!(src, dst);
+            }
+        }
         // SAFETY: As above.
-        assert_eq!(unsafe { copy_counting(dst.as_mut_ptr(), &[0xff; 64]) }, 0);
+        assert_eq!(
+            unsafe { copy_word(dst.as_mut_ptr(), [0; WORD]) },
+            WORD as u64
+        );
     }
 }

@@ -18,7 +18,7 @@ use kernel::{
 const ABI_VERSION: u32 = 1;
 
 /// What this build can do, for tools that have to know.
-const FEATURES: &str = "bpf_lsm cgroup sleepable tracing counters";
+const FEATURES: &str = "bpf_lsm cgroup sleepable tracing counters exec_args";
 
 /// Makes the files. Called once, at boot.
 pub(crate) fn init() -> Result {
