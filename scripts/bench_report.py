@@ -178,11 +178,22 @@ LABELS = {
     "memory/first": "first program of a hook",
     "memory/further": "further program of a hook",
     "boot/init": "boot until init",
+    "exec_args/argv1": "read argv[1]",
+    "exec_args/env100": "look a variable up among 100",
     "contention/idle-scaling": "getpgid(1), nothing attached",
     "contention/noop-scaling": "getpgid(1), 1 program",
 }
 
 STORAGE = {"noop": "program that does nothing", "get": "get and increment", "first": "first touch"}
+
+
+EXEC_ARGS = {
+    "copy": "copy_from_user() of {}, per byte",
+    "read": "krsi_bprm_read() of {}, per byte",
+    "read-ratio": "krsi_bprm_read() of {}, copies",
+    "dump": "krsi_bprm_dump() of {}, per byte",
+    "dump-ratio": "krsi_bprm_dump() of {}, copies",
+}
 
 
 def label(name: str) -> str:
@@ -193,6 +204,9 @@ def label(name: str) -> str:
         return f"+ {case} programs"
     if op.endswith("_storage"):
         return f"{op.removesuffix('_storage')}: {STORAGE.get(case, case)}"
+    if op == "exec_args":
+        size = "2m-short" if case.endswith("-2m-short") else case.rsplit("-", 1)[-1]
+        return EXEC_ARGS[case.removesuffix(f"-{size}")].format(size)
     if case in ("idle", "noop"):
         return op.replace("+", " + ")
     return name
@@ -227,6 +241,11 @@ def sections(results: Results, clock: str) -> list[Section]:
             + (" Where the two are emulated in turn, 1 is all there is." if clock == "icount" else ""),
             compares=False,
         ),
+        Section(
+            "Arguments of an exec",
+            f"{unit}; as many bytes in copies of copy_from_user(). \"short\": in strings of 64.",
+            compares=False,
+        ),
         Section("Others", "", compares=False),
     ]
     part = {section.title: section.rows for section in parts}
@@ -239,6 +258,8 @@ def sections(results: Results, clock: str) -> list[Section]:
         elif op == "contention":
             if row.unit == "x":
                 part["Two CPUs"].append(name)
+        elif op == "exec_args":
+            part["Arguments of an exec"].append(name)
         elif op in ("attach", "detach"):
             part["Attaching"].append(name)
         elif op in ("memory", "boot"):
@@ -254,7 +275,7 @@ def sections(results: Results, clock: str) -> list[Section]:
 def number(value: float | None, unit: str, sign: str = "") -> str:
     if value is None:
         return "-"
-    digits = 2 if unit == "x" else 1 if unit == "us" and abs(value) < 1000 else 0
+    digits = 2 if unit in ("x", "ns/byte") else 1 if unit == "us" and abs(value) < 1000 else 0
     # No "-0": it is a rounded nothing.
     return f"{round(value, digits) + 0.0:{sign},.{digits}f}"
 

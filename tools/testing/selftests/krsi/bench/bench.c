@@ -199,6 +199,7 @@ int main(int argc, char **argv)
 	bench_storage();
 	bench_attach();
 	bench_memory();
+	bench_exec();
 	bench_contention();
 	return 0;
 }
