@@ -95,7 +95,9 @@ static inline int dumps_record(void *ctx, void *data, size_t size)
 	struct dump *dump;
 	int i;
 
-	if (size < sizeof(*record) || size > KRSI_EXEC_RECORD_MAX || size > 4096 ||
+	/* Perf events pad. */
+	if (size < sizeof(*record) || size > 4096 ||
+	    sizeof(*record) + record->len > KRSI_EXEC_RECORD_MAX ||
 	    size < sizeof(*record) + record->len || !record->exec_id) {
 		dumps->error = "size";
 		return 0;

@@ -4,11 +4,13 @@
  * policy is told is what the program gets.
  */
 
+#include <linux/loop.h>
 #include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/swap.h>
 
 #include "exec.h"
 #include "exec.skel.h"
@@ -97,24 +99,7 @@ static struct dump *newest(struct __test_metadata *const _metadata, FIXTURE_DATA
 	return &self->dumps.dump[self->dumps.count - 1];
 }
 
-/* Are the dump's strings those that process @pid got? */
-static bool same_strings(const struct dump *dump, pid_t pid)
-{
-	struct bytes args = proc_bytes(pid, "cmdline"), env = proc_bytes(pid, "environ");
-	size_t args_len = strings_len(&dump->bytes, 0, dump->argc), env_len = 0;
-	bool same = args_len == args.len && !memcmp(dump->bytes.data, args.data, args.len);
-
-	if (same) {
-		env_len = strings_len(&dump->bytes, args_len, dump->envc);
-		same = env_len == env.len &&
-		       !memcmp(dump->bytes.data + args_len, env.data, env.len);
-	}
-	bytes_free(&args);
-	bytes_free(&env);
-	return same;
-}
-
-/* ... and nothing else? */
+/* Are the dump's strings those that process @pid got, and nothing else? */
 static void expect_same(struct __test_metadata *const _metadata, const struct dump *dump, pid_t pid)
 {
 	struct bytes args = proc_bytes(pid, "cmdline"), env = proc_bytes(pid, "environ");
@@ -714,6 +699,223 @@ TEST_F(exec, dump_refuses)
 	bss->ask_array_dump = true;
 	asked(_metadata, self, ENV("x"), ENV());
 	EXPECT_EQ(-EINVAL, bss->dump_ret);
+}
+
+static void on_event(void *ctx, int cpu, void *data, __u32 size)
+{
+	dumps_record(ctx, data, size);
+}
+
+static void on_lost(void *ctx, int cpu, __u64 count)
+{
+	((struct dumps *)ctx)->error = "lost";
+}
+
+TEST_F(exec, perf_events)
+{
+	struct exec_bpf__bss *bss = self->bss;
+	long long lost = status_of("\nexec_dump_lost ");
+	char **argv = make_strings(40, 4096, "");
+	struct perf_buffer *buffer;
+	int bit;
+
+	/* No events yet. */
+	bss->ask_event_dump = true;
+	bss->dump_flags = BPF_F_CURRENT_CPU;
+	asked(_metadata, self, argv, ENV("A=1"));
+	EXPECT_EQ(-ENOENT, bss->dump_ret);
+
+	buffer = perf_buffer__new(bpf_map__fd(self->skel->maps.events), 64, on_event, on_lost,
+				  &self->dumps, NULL);
+	ASSERT_NE(NULL, buffer);
+	asked(_metadata, self, argv, ENV("A=1"));
+	EXPECT_LT(0, bss->dump_ret);
+	ASSERT_LT(0, perf_buffer__consume(buffer) + 1);
+	EXPECT_EQ(NULL, self->dumps.error) TH_LOG("%s", self->dumps.error);
+	ASSERT_EQ(1, self->dumps.count);
+	EXPECT_EQ(bss->dump_ret, self->dumps.dump[0].exec_id);
+	EXPECT_EQ(KRSI_EXEC_LAST, self->dumps.dump[0].flags);
+	ASSERT_EQ(40 * 4096 + 4, self->dumps.dump[0].bytes.len);
+	EXPECT_EQ(0, memcmp(argv[0], self->dumps.dump[0].bytes.data, 40 * 4096));
+	EXPECT_STREQ("A=1", self->dumps.dump[0].bytes.data + 40 * 4096);
+	dumps_clear(&self->dumps);
+
+	/* Flags are a CPU, and that of the task. */
+	bss->dump_flags = 1 << 20;
+	asked(_metadata, self, ENV("x"), ENV());
+	EXPECT_EQ(-E2BIG, bss->dump_ret);
+	for (bit = 32; bit < 64; bit++) {
+		bss->dump_flags = 1ULL << bit;
+		asked(_metadata, self, ENV("x"), ENV());
+		EXPECT_EQ(-EINVAL, bss->dump_ret);
+	}
+	perf_buffer__free(buffer);
+	EXPECT_EQ(lost, status_of("\nexec_dump_lost "));
+
+	/* Two pages do not hold it. */
+	buffer = perf_buffer__new(bpf_map__fd(self->skel->maps.events), 2, on_event, on_lost,
+				  &self->dumps, NULL);
+	ASSERT_NE(NULL, buffer);
+	bss->dump_flags = BPF_F_CURRENT_CPU;
+	asked(_metadata, self, argv, ENV("A=1"));
+	EXPECT_EQ(-ENOSPC, bss->dump_ret);
+	EXPECT_EQ(lost + 1, status_of("\nexec_dump_lost "));
+	perf_buffer__consume(buffer);
+	ASSERT_EQ(1, self->dumps.count);
+	EXPECT_EQ(0, self->dumps.dump[0].flags & KRSI_EXEC_LAST);
+	perf_buffer__free(buffer);
+	free_strings(argv);
+}
+
+/* A thread that executes IDLE while a program sleeps on a page of the test's. */
+struct sleeper {
+	pthread_t thread;
+	char *const *argv;
+	int uffd;
+	void *page;
+	pid_t result;
+};
+
+static void *sleeper_start(void *arg)
+{
+	struct sleeper *sleeper = arg;
+
+	sleeper->result = start(IDLE, sleeper->argv, ENV("KRSI_TEST=value"));
+	return NULL;
+}
+
+static void fall_asleep(struct __test_metadata *const _metadata, FIXTURE_DATA(exec) * self,
+			struct sleeper *sleeper, char *const *argv)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+
+	sleeper->argv = argv;
+	sleeper->uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	ASSERT_LE(0, sleeper->uffd);
+	ASSERT_EQ(0, ioctl(sleeper->uffd, UFFDIO_API, &api));
+	sleeper->page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, sleeper->page);
+	reg.range.start = (__u64)sleeper->page;
+	reg.range.len = 4096;
+	ASSERT_EQ(0, ioctl(sleeper->uffd, UFFDIO_REGISTER, &reg));
+	self->bss->sleep_on = sleeper->page;
+	ASSERT_EQ(0, pthread_create(&sleeper->thread, NULL, sleeper_start, sleeper));
+	ASSERT_TRUE(WAIT_FOR(self->bss->asleep, 10));
+}
+
+static void wake_up(struct __test_metadata *const _metadata, FIXTURE_DATA(exec) * self,
+		    struct sleeper *sleeper)
+{
+	struct uffdio_zeropage zero = { .range = { (__u64)sleeper->page, 4096 } };
+
+	ASSERT_EQ(0, ioctl(sleeper->uffd, UFFDIO_ZEROPAGE, &zero));
+	ASSERT_EQ(0, pthread_join(sleeper->thread, NULL));
+	close(sleeper->uffd);
+}
+
+TEST_F(exec, killed)
+{
+	struct exec_bpf__bss *bss = self->bss;
+	struct sleeper sleeper;
+	int i;
+
+	bss->ask_read = bss->ask_env = bss->ask_dump = true;
+	self->skel->data->arg_index = 0;
+	memset(bss->arg, 'x', BUFFER);
+	memset(bss->env, 'x', BUFFER);
+	fall_asleep(_metadata, self, &sleeper, ENV("zero"));
+	ASSERT_EQ(0, kill(bss->sleeper, SIGKILL));
+	ASSERT_EQ(0, pthread_join(sleeper.thread, NULL));
+	close(sleeper.uffd);
+	EXPECT_EQ(-ECHILD, sleeper.result);
+	EXPECT_EQ(1, bss->asked);
+	EXPECT_EQ(-EINTR, bss->arg_ret);
+	EXPECT_EQ(-EINTR, bss->env_ret);
+	EXPECT_EQ(-EINTR, bss->read_ret);
+	EXPECT_EQ(-EINTR, bss->dump_ret);
+	EXPECT_EQ(0, ring_buffer__consume(self->ring));
+	for (i = 0; i < BUFFER; i++) {
+		ASSERT_EQ(0, bss->arg[i]);
+		ASSERT_EQ(0, bss->env[i]);
+		ASSERT_EQ(0, bss->read[i]);
+	}
+}
+
+/* Swaps to a file of 32 MiB in memory; it goes with the mounts of the test. */
+static bool swap_on(char *device, size_t size)
+{
+	union {
+		struct {
+			char boot[1024];
+			__u32 version, last_page, bad_pages;
+		};
+		struct {
+			char page[4096 - 10], magic[10];
+		};
+	} header = { .version = 1, .last_page = 32 * MIB / 4096 - 1 };
+	int control, loop, file;
+
+	memcpy(header.magic, "SWAPSPACE2", 10);
+	file = open("/tmp/swap", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+	if (file < 0 || control < 0 || ftruncate(file, 32 * MIB) ||
+	    write(file, &header, sizeof(header)) != sizeof(header))
+		return false;
+	snprintf(device, size, "/dev/loop%d", ioctl(control, LOOP_CTL_GET_FREE));
+	loop = open(device, O_RDWR | O_CLOEXEC);
+	if (loop < 0 || ioctl(loop, LOOP_SET_FD, file) || swapon(device, 0))
+		return false;
+	/* Cleared when the last user goes. */
+	ioctl(loop, LOOP_SET_STATUS64, &(struct loop_info64){ .lo_flags = LO_FLAGS_AUTOCLEAR });
+	close(loop);
+	close(file);
+	close(control);
+	return true;
+}
+
+/* The arguments were swapped out since they were copied. */
+TEST_F_TIMEOUT(exec, swapped_out, 60)
+{
+	char **argv = make_strings(8, STRING_MAX, ""), device[32], pid[16];
+	struct exec_bpf__bss *bss = self->bss;
+	struct sleeper sleeper;
+	struct dump *dump;
+	int i;
+
+	if (!swap_on(device, sizeof(device)))
+		SKIP(return, "cannot swap");
+	ASSERT_EQ(0, mkdir("/tmp/cgroup", 0700));
+	ASSERT_EQ(0, mount("none", "/tmp/cgroup", "cgroup2", 0, NULL));
+	ASSERT_TRUE(write_text("/tmp/cgroup/cgroup.subtree_control", "+memory"));
+	mkdir("/tmp/cgroup/krsi_exec", 0700);
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	ASSERT_TRUE(write_text("/tmp/cgroup/krsi_exec/cgroup.procs", pid));
+
+	bss->ask_read = bss->ask_env = bss->ask_dump = true;
+	self->skel->data->arg_index = 5;
+	fall_asleep(_metadata, self, &sleeper, argv);
+	/* Fails when less was found to reclaim. */
+	for (i = 0; i < 3; i++)
+		write_text("/tmp/cgroup/krsi_exec/memory.reclaim", "64M");
+	wake_up(_metadata, self, &sleeper);
+
+	ASSERT_LT(0, sleeper.result);
+	TH_LOG("%llu major faults", bss->major_faults);
+	EXPECT_LT(8, bss->major_faults);
+	dump = newest(_metadata, self);
+	expect_same(_metadata, dump, sleeper.result);
+	EXPECT_EQ(0, memcmp(dump->bytes.data, argv[0], 8 * STRING_MAX));
+	EXPECT_EQ(STRING_MAX, bss->arg_ret);
+	EXPECT_EQ(0, memcmp(bss->arg, argv[5], BUFFER - 1));
+	EXPECT_EQ(6, bss->env_ret);
+	EXPECT_EQ(BUFFER, bss->read_ret);
+	EXPECT_EQ(SIGKILL, stop(sleeper.result));
+
+	write_text("/tmp/cgroup/cgroup.procs", pid);
+	rmdir("/tmp/cgroup/krsi_exec");
+	EXPECT_EQ(0, swapoff(device));
+	free_strings(argv);
 }
 
 /* What is allocated while a dump runs, hence the most that it takes. */

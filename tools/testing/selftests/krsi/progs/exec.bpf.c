@@ -21,6 +21,12 @@ struct {
 	__uint(max_entries, 4096);
 } small_ring SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
+	__type(key, __u32);
+	__type(value, __u32);
+} events SEC(".maps");
+
 /* Neither a ring buffer nor perf events. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -36,11 +42,19 @@ bool ask_read;
 bool ask_dump;
 bool ask_small_dump;
 bool ask_array_dump;
+bool ask_event_dump;
 __u64 dump_flags;
 __u64 read_off;
 /* How much room there is for each answer, BUFFER at most. */
 __u32 size = BUFFER;
 bool deny;
+
+/* Sleeps on this address first, until its page is there or the task is killed. */
+const void *sleep_on;
+bool asleep;
+__u32 sleeper;
+/* Pages that had to be read from swap for the answers. */
+__u64 major_faults;
 
 /* The answers to the newest question. */
 __s64 arg_ret;
@@ -74,8 +88,15 @@ static __always_inline int ask(struct linux_binprm *bprm)
 		return 0;
 	if (room > BUFFER)
 		room = BUFFER;
+	if (sleep_on) {
+		sleeper = bpf_get_current_pid_tgid();
+		asleep = true;
+		bpf_copy_from_user(read, 1, sleep_on);
+		asleep = false;
+	}
 	round = asked++ % ROUNDS;
 	round_argc[round] = bprm->argc;
+	major_faults = bpf_get_current_task_btf()->maj_flt;
 
 	if (arg_index >= 0)
 		arg_ret = krsi_bprm_arg(bprm, arg_index, (char *)arg, room);
@@ -93,7 +114,10 @@ static __always_inline int ask(struct linux_binprm *bprm)
 		dump_ret = krsi_bprm_dump(bprm, &small_ring, dump_flags);
 	if (ask_array_dump)
 		dump_ret = krsi_bprm_dump(bprm, &array, dump_flags);
+	if (ask_event_dump)
+		dump_ret = krsi_bprm_dump(bprm, &events, dump_flags);
 	dumping = 0;
+	major_faults = bpf_get_current_task_btf()->maj_flt - major_faults;
 	round_dump[round] = dump_ret;
 	return deny ? -EPERM : 0;
 }
