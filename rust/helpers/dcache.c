@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0
+
+#include <linux/dcache.h>
+#include <linux/fs.h>
+#include <linux/fs_struct.h>
+#include <linux/mount.h>
+#include <linux/sched.h>
+#include <linux/seqlock.h>
+
+__rust_helper bool rust_helper_d_unlinked(const struct dentry *dentry)
+{
+	return d_unlinked(dentry);
+}
+
+__rust_helper bool rust_helper_d_is_positive(const struct dentry *dentry)
+{
+	return d_is_positive(dentry);
+}
+
+__rust_helper const struct path *
+rust_helper_file_user_path(const struct file *file)
+{
+	return file_user_path(file);
+}
+
+/* To be called under RCU, which keeps what is found. False if there is none. */
+__rust_helper bool rust_helper_current_root_rcu(struct path *root)
+{
+	struct fs_struct *fs = current->fs;
+	unsigned int seq;
+
+	if (!fs)
+		return false;
+	do {
+		seq = read_seqbegin(&fs->seq);
+		*root = fs->root;
+	} while (read_seqretry(&fs->seq, seq));
+	return true;
+}
