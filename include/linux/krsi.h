@@ -11,6 +11,7 @@
 #define _LINUX_KRSI_H
 
 #include <linux/bpf.h>
+#include <linux/dcache.h>
 #include <linux/errno.h>
 #include <linux/static_call_types.h>
 #include <linux/types.h>
@@ -34,7 +35,54 @@ enum krsi_hook {
  */
 #define KRSI_NOT_MINE 1
 
+/**
+ * enum krsi_path_flags - what path a program asks for
+ * @KRSI_PATH_TASK_ROOT: from the root of the current task, as the task would name
+ * it, instead of from the root of the mount namespace
+ * @KRSI_PATH_DELETED: if it was deleted, the path that it had, instead of an error
+ */
+enum krsi_path_flags {
+	KRSI_PATH_TASK_ROOT = 1,
+	KRSI_PATH_DELETED = 2,
+};
+
+/**
+ * struct krsi_dentry - a directory entry that RCU alone keeps
+ * @dentry: the entry
+ *
+ * A type of its own, because the verifier takes the inode of any other struct
+ * dentry for one that has a reference, even after the RCU section.
+ */
+struct krsi_dentry {
+	struct dentry dentry;
+};
+
 #ifdef CONFIG_SECURITY_KRSI
+
+struct linux_binprm;
+struct cred;
+
+/* Rust: security/krsi/lsm.rs */
+bool krsi_active(void);
+
+/* Rust: security/krsi/refs.rs */
+struct task_struct *krsi_get_real_parent(struct task_struct *p);
+struct task_struct *krsi_get_group_leader(struct task_struct *p);
+const struct cred *krsi_get_task_cred(struct task_struct *p);
+void krsi_put_cred(const struct cred *cred);
+bool krsi_find_allowed(unsigned int hook);
+const struct krsi_dentry *krsi_find_parent(const struct dentry *dentry);
+const struct krsi_dentry *krsi_find_dentry(const struct path *path);
+const struct super_block *krsi_find_sb(const struct inode *inode);
+
+/* Rust: security/krsi/path.rs */
+bool krsi_path_allowed(unsigned int hook);
+s64 krsi_write_path(const struct path *path, char *dst, u32 len, u64 flags);
+s64 krsi_write_path_at(const struct path *dir, const struct dentry *dentry,
+		       char *dst, u32 len, u64 flags);
+s64 krsi_write_file_path(const struct file *file, char *dst, u32 len, u64 flags);
+s64 krsi_write_bprm_path(const struct linux_binprm *bprm, char *dst, u32 len,
+			 u64 flags);
 
 /* Rust: security/krsi/attach.rs */
 int krsi_link_prog(struct bpf_tramp_node *node, const void *func);
@@ -52,9 +100,6 @@ int krsi_run(const u64 *ctx, unsigned int hook);
 unsigned int krsi_run_list(const void *ctx, const struct bpf_insn *hook);
 unsigned int krsi_run_sleepable_list(const void *ctx,
 				     const struct bpf_insn *hook);
-
-/* Rust: security/krsi/lsm.rs */
-bool krsi_is_active(void);
 
 /* Rust: security/krsi/exec.rs; see the kfuncs in kernel/bpf/krsi_exec.c */
 s64 krsi_exec_read(const struct linux_binprm *bprm, u64 off, void *dst,
@@ -112,6 +157,8 @@ extern const struct krsi_chain krsi_chains[KRSI_CHAINS];
 /* C: kernel/bpf/krsi.c */
 struct bpf_tramp_node *krsi_shim_get(unsigned int hook);
 bool krsi_hook_sleepable(unsigned int hook);
+int krsi_hook_by_id(u32 btf_id);
+u32 krsi_hook_proto(unsigned int hook);
 
 /**
  * struct krsi_counters - per-CPU counters of each hook, summed when read

@@ -42,6 +42,43 @@ bool krsi_hook_sleepable(unsigned int hook)
 	return bpf_lsm_is_sleepable_hook(krsi_stub_ids[hook]);
 }
 
+/**
+ * krsi_hook_by_id - the hook whose stub has a BTF id
+ * @btf_id: the id
+ *
+ * Context: any.
+ * Return: an enum krsi_hook, or -ENOENT.
+ */
+int krsi_hook_by_id(u32 btf_id)
+{
+	unsigned int hook;
+
+	for (hook = 0; hook < KRSI_HOOK_COUNT; hook++)
+		if (krsi_stub_ids[hook] == btf_id)
+			return hook;
+	return -ENOENT;
+}
+
+/**
+ * krsi_hook_proto - the function type of a hook's stub
+ * @hook: an enum krsi_hook
+ *
+ * The BPF core lets a program tail-call those of hooks of the same type.
+ *
+ * Context: may sleep.
+ * Return: the BTF id of the type, or 0 when memory or BTF is missing.
+ */
+u32 krsi_hook_proto(unsigned int hook)
+{
+	struct btf *btf = bpf_get_btf_vmlinux();
+	const struct btf_type *func;
+
+	if (IS_ERR_OR_NULL(btf))
+		return 0;
+	func = btf_type_by_id(btf, krsi_stub_ids[hook]);
+	return func && btf_type_is_func(func) ? func->type : 0;
+}
+
 /*
  * Stands for all of KRSI's programs of a hook in the image of the hook's stub
  * while fentry, fexit or fmod_ret programs are attached to it. The hook's

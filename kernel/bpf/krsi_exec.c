@@ -134,7 +134,7 @@ static const struct btf_kfunc_id_set krsi_exec_kfunc_set = {
 /* Not with another LSM: a policy that needs them must fail to load then. */
 static int __init krsi_exec_init(void)
 {
-	if (!krsi_is_active())
+	if (!krsi_active())
 		return 0;
 	return register_btf_kfunc_id_set(BPF_PROG_TYPE_LSM,
 					 &krsi_exec_kfunc_set);

@@ -86,6 +86,18 @@ pub(crate) fn by_stub(func: *const c_void) -> Option<usize> {
     FACTS.iter().position(|facts| facts.stub == func.cast())
 }
 
+/// The hooks at which a program of `hook` can run: it, and those whose programs can tail-call it,
+/// which have functions of the same type. [`None`] if BTF is missing.
+///
+/// May sleep.
+pub(crate) fn tail_callers(hook: usize) -> Option<impl Iterator<Item = usize>> {
+    // SAFETY: FFI calls with hooks' numbers.
+    let proto = |hook: usize| unsafe { bindings::krsi_hook_proto(hook as c_uint) };
+    let own = proto(hook);
+
+    (own != 0).then(|| (0..COUNT).filter(move |&other| proto(other) == own))
+}
+
 /// The key that switches the framework's calls of a hook.
 pub(crate) fn key(hook: usize) -> Option<&'static StaticKeyFalse> {
     HOOKS[hook].active_key()

@@ -14,6 +14,7 @@
 //! - [`attach`]: how the BPF core attaches and detaches programs
 //! - [`trace`]: hooks whose stubs other BPF programs trace
 //! - [`exec`]: what programs can ask about a program that is about to run
+//! - [`refs`]: pointers that programs can read but not use
 //! - [`securityfs`]: what is in force, for people and tools
 
 mod attach;
@@ -23,6 +24,7 @@ mod exec;
 mod hooks;
 mod lsm;
 mod programs;
+mod refs;
 mod securityfs;
 mod trace;
 mod trampoline;

@@ -31,13 +31,13 @@ pub(crate) fn active() -> bool {
     ACTIVE.load(Relaxed) != 0
 }
 
-/// The same for C.
+/// Whether KRSI is the LSM that runs BPF programs, for C. Any context, from boot on.
 ///
 /// # Safety
 ///
-/// None needed; the declaration in C has no other way.
+/// None.
 #[export]
-pub(crate) unsafe extern "C" fn krsi_is_active() -> bool {
+pub(crate) unsafe extern "C" fn krsi_active() -> bool {
     active()
 }
 

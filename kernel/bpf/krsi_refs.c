@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * kfuncs for pointers that programs can read but not use, as shims: kfuncs need
+ * BTF, which Rust functions have not. See Documentation/bpf/krsi-kfuncs-refs.rst.
+ */
+
+#include <linux/bpf.h>
+#include <linux/btf.h>
+#include <linux/btf_ids.h>
+#include <linux/krsi.h>
+
+__bpf_kfunc_start_defs();
+
+/**
+ * krsi_task_real_parent - get a reference on the real parent of a task
+ * @task: the task
+ *
+ * The real parent is what getppid() tells of: the process that is told of the
+ * task's end, unlike a debugger. To be given back with bpf_task_release().
+ *
+ * Context: any.
+ * Return: the parent, or NULL if @task is still being made or was reaped.
+ */
+__bpf_kfunc struct task_struct *krsi_task_real_parent(struct task_struct *task)
+{
+	return krsi_get_real_parent(task);
+}
+
+/**
+ * krsi_task_group_leader - get a reference on the leader of a task's threads
+ * @task: the task
+ *
+ * To be given back with bpf_task_release().
+ *
+ * Context: any.
+ * Return: the leader, or NULL if @task is still being made or was reaped.
+ */
+__bpf_kfunc struct task_struct *krsi_task_group_leader(struct task_struct *task)
+{
+	return krsi_get_group_leader(task);
+}
+
+/**
+ * krsi_task_cred - get a reference on a task's objective credentials
+ * @task: the task
+ *
+ * The objective credentials are those by which others are allowed to act on the
+ * task; it acts by its subjective ones, which differ only while the kernel
+ * overrides them. They never change: a task that changes its credentials gets
+ * others. To be given back with krsi_cred_put().
+ *
+ * Context: any.
+ * Return: the credentials, or NULL if @task has none any more.
+ */
+__bpf_kfunc const struct cred *krsi_task_cred(struct task_struct *task)
+{
+	return krsi_get_task_cred(task);
+}
+
+/**
+ * krsi_cred_put - give back a reference that krsi_task_cred() got
+ * @cred: the credentials
+ *
+ * Context: any; does not sleep.
+ */
+__bpf_kfunc void krsi_cred_put(const struct cred *cred)
+{
+	krsi_put_cred(cred);
+}
+
+/* For credentials that are left in a map. */
+__bpf_kfunc void krsi_cred_put_dtor(void *cred)
+{
+	krsi_put_cred(cred);
+}
+
+CFI_NOSEAL(krsi_cred_put_dtor);
+
+/**
+ * krsi_dentry_parent - find the directory that an entry is in
+ * @dentry: the directory entry
+ *
+ * The result is of a type of its own and can be passed to this function again.
+ * It is valid to the end of the RCU section. Mounts are not crossed.
+ *
+ * Context: any, in an RCU section.
+ * Return: the entry of the directory, or NULL if there is none: at the root of a
+ * filesystem, and for what is in no directory.
+ */
+__bpf_kfunc const struct krsi_dentry *krsi_dentry_parent(const struct dentry *dentry)
+{
+	return krsi_find_parent(dentry);
+}
+
+/**
+ * krsi_path_dentry - find the directory entry of a path
+ * @path: the path, such as &file->f_path
+ *
+ * As for krsi_dentry_parent().
+ *
+ * Context: any, in an RCU section.
+ * Return: the directory entry, or NULL for pipes, sockets and the like.
+ */
+__bpf_kfunc const struct krsi_dentry *krsi_path_dentry(const struct path *path)
+{
+	return krsi_find_dentry(path);
+}
+
+/**
+ * krsi_inode_sb - find the superblock of an inode
+ * @inode: the inode
+ *
+ * It is valid to the end of the RCU section.
+ *
+ * Context: any, in an RCU section.
+ * Return: the superblock. To be compared with NULL all the same.
+ */
+__bpf_kfunc const struct super_block *krsi_inode_sb(const struct inode *inode)
+{
+	return krsi_find_sb(inode);
+}
+
+__bpf_kfunc_end_defs();
+
+BTF_KFUNCS_START(krsi_refs_ids)
+BTF_ID_FLAGS(func, krsi_task_real_parent, KF_ACQUIRE | KF_RET_NULL | KF_RCU)
+BTF_ID_FLAGS(func, krsi_task_group_leader, KF_ACQUIRE | KF_RET_NULL | KF_RCU)
+BTF_ID_FLAGS(func, krsi_task_cred, KF_ACQUIRE | KF_RET_NULL | KF_RCU)
+BTF_ID_FLAGS(func, krsi_cred_put, KF_RELEASE)
+BTF_ID_FLAGS(func, krsi_dentry_parent, KF_RET_NULL | KF_RCU | KF_RCU_PROTECTED)
+BTF_ID_FLAGS(func, krsi_path_dentry, KF_RET_NULL | KF_RCU_PROTECTED)
+BTF_ID_FLAGS(func, krsi_inode_sb, KF_RET_NULL | KF_RCU | KF_RCU_PROTECTED)
+BTF_KFUNCS_END(krsi_refs_ids)
+
+/* For what is behind files and directories, which has to be there. */
+BTF_SET_START(krsi_find_ids)
+BTF_ID(func, krsi_dentry_parent)
+BTF_ID(func, krsi_path_dentry)
+BTF_ID(func, krsi_inode_sb)
+BTF_SET_END(krsi_find_ids)
+
+/* Tracing programs look for kfuncs where LSM programs do. */
+static int krsi_refs_filter(const struct bpf_prog *prog, u32 kfunc_id)
+{
+	int hook;
+
+	if (!btf_id_set8_contains(&krsi_refs_ids, kfunc_id))
+		return 0;
+	if (prog->type != BPF_PROG_TYPE_LSM)
+		return -EACCES;
+	if (!btf_id_set_contains(&krsi_find_ids, kfunc_id))
+		return 0;
+	hook = krsi_hook_by_id(prog->aux->attach_btf_id);
+	return hook >= 0 && krsi_find_allowed(hook) ? 0 : -EACCES;
+}
+
+static const struct btf_kfunc_id_set krsi_refs_set = {
+	.owner = THIS_MODULE,
+	.set = &krsi_refs_ids,
+	.filter = krsi_refs_filter,
+};
+
+BTF_ID_LIST(krsi_refs_dtor_ids)
+BTF_ID(struct, cred)
+BTF_ID(func, krsi_cred_put_dtor)
+
+static int __init krsi_refs_init(void)
+{
+	const struct btf_id_dtor_kfunc dtors[] = {
+		{
+			.btf_id = krsi_refs_dtor_ids[0],
+			.kfunc_btf_id = krsi_refs_dtor_ids[1],
+		},
+	};
+	int err;
+
+	if (!krsi_active())
+		return 0;
+	err = register_btf_kfunc_id_set(BPF_PROG_TYPE_LSM, &krsi_refs_set);
+	return err ?: register_btf_id_dtor_kfuncs(dtors, ARRAY_SIZE(dtors),
+						  THIS_MODULE);
+}
+late_initcall(krsi_refs_init);
