@@ -14,6 +14,7 @@
 //! - [`attach`]: how the BPF core attaches and detaches programs
 //! - [`trace`]: hooks whose stubs other BPF programs trace
 //! - [`exec`]: what programs can ask about a program that is about to run
+//! - [`path`]: paths for programs
 //! - [`refs`]: pointers that programs can read but not use
 //! - [`securityfs`]: what is in force, for people and tools
 
@@ -23,6 +24,7 @@ mod chain;
 mod exec;
 mod hooks;
 mod lsm;
+mod path;
 mod programs;
 mod refs;
 mod securityfs;

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * kfuncs that tell programs paths, as shims: kfuncs need BTF, which Rust
+ * functions have not. See Documentation/bpf/krsi-kfuncs-refs.rst.
+ */
+
+#include <linux/bpf.h>
+#include <linux/btf.h>
+#include <linux/btf_ids.h>
+#include <linux/krsi.h>
+
+__bpf_kfunc_start_defs();
+
+/**
+ * krsi_path - write a path as a string
+ * @path: the path, such as &file->f_path or a hook's argument
+ * @dst: where to, of any size
+ * @dst__sz: the size
+ * @flags: of enum krsi_path_flags
+ *
+ * On success @dst has the whole path with a NUL, and zeroes behind it. On error
+ * it has zeroes, so the empty string.
+ *
+ * Context: hooks in process context without spinlocks; does not sleep.
+ * Return: the length with the NUL, or
+ * * -EINVAL: unknown flags, or @dst__sz is 0
+ * * -ENAMETOOLONG: @dst is too small
+ * * -ENOENT: it was deleted, and %KRSI_PATH_DELETED was not given
+ * * -EOPNOTSUPP: it is on no tree: pipes, sockets, anonymous files
+ * * -EXDEV: it is not below the root
+ * * -ESTALE: its mount is in no mount namespace
+ * * -ESRCH: the current task is exiting and has no root
+ */
+__bpf_kfunc s64 krsi_path(const struct path *path, char *dst, u32 dst__sz,
+			  u64 flags)
+{
+	return krsi_write_path(path, dst, dst__sz, flags);
+}
+
+/**
+ * krsi_path_at - write the path of a directory entry as a string
+ * @dir: a path on the same mount, such as the directory's
+ * @dentry: the directory entry, which may be a name that nothing has yet
+ * @dst: where to, of any size
+ * @dst__sz: the size
+ * @flags: of enum krsi_path_flags
+ *
+ * For hooks that have a directory's path and an entry of it.
+ *
+ * Context: as for krsi_path().
+ * Return: as for krsi_path(); -EINVAL too if the two are of different filesystems.
+ */
+__bpf_kfunc s64 krsi_path_at(const struct path *dir, const struct dentry *dentry,
+			     char *dst, u32 dst__sz, u64 flags)
+{
+	return krsi_write_path_at(dir, dentry, dst, dst__sz, flags);
+}
+
+/**
+ * krsi_file_path - write the path by which a file was opened as a string
+ * @file: the file
+ * @dst: where to, of any size
+ * @dst__sz: the size
+ * @flags: of enum krsi_path_flags
+ *
+ * Where a stacking filesystem opened a file in a lower one, it is the path in the
+ * upper.
+ *
+ * Context: as for krsi_path().
+ * Return: as for krsi_path().
+ */
+__bpf_kfunc s64 krsi_file_path(const struct file *file, char *dst, u32 dst__sz,
+			       u64 flags)
+{
+	return krsi_write_file_path(file, dst, dst__sz, flags);
+}
+
+/**
+ * krsi_bprm_path - write the path of the file that is executed as a string
+ * @bprm: the execution
+ * @dst: where to, of any size
+ * @dst__sz: the size
+ * @flags: of enum krsi_path_flags
+ *
+ * For a script that is the script in the first round and its interpreter in the
+ * next.
+ *
+ * Context: as for krsi_path().
+ * Return: as for krsi_path().
+ */
+__bpf_kfunc s64 krsi_bprm_path(const struct linux_binprm *bprm, char *dst,
+			       u32 dst__sz, u64 flags)
+{
+	return krsi_write_bprm_path(bprm, dst, dst__sz, flags);
+}
+
+__bpf_kfunc_end_defs();
+
+BTF_KFUNCS_START(krsi_path_ids)
+BTF_ID_FLAGS(func, krsi_path)
+BTF_ID_FLAGS(func, krsi_path_at)
+BTF_ID_FLAGS(func, krsi_file_path)
+BTF_ID_FLAGS(func, krsi_bprm_path)
+BTF_KFUNCS_END(krsi_path_ids)
+
+/* Tracing programs look for kfuncs where LSM programs do. */
+static int krsi_path_filter(const struct bpf_prog *prog, u32 kfunc_id)
+{
+	int hook;
+
+	if (!btf_id_set8_contains(&krsi_path_ids, kfunc_id))
+		return 0;
+	if (prog->type != BPF_PROG_TYPE_LSM)
+		return -EACCES;
+	hook = krsi_hook_by_id(prog->aux->attach_btf_id);
+	return hook >= 0 && krsi_path_allowed(hook) ? 0 : -EACCES;
+}
+
+static const struct btf_kfunc_id_set krsi_path_set = {
+	.owner = THIS_MODULE,
+	.set = &krsi_path_ids,
+	.filter = krsi_path_filter,
+};
+
+static int __init krsi_path_init(void)
+{
+	/* Programs get the names from BTF. */
+	BTF_TYPE_EMIT_ENUM(KRSI_PATH_TASK_ROOT);
+
+	if (!krsi_active())
+		return 0;
+	return register_btf_kfunc_id_set(BPF_PROG_TYPE_LSM, &krsi_path_set);
+}
+late_initcall(krsi_path_init);
