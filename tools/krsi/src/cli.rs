@@ -36,8 +36,10 @@ pub enum Command {
     /// Calls are counted while a program is attached. A denial is a call whose verdict a program
     /// decided.
     Hooks(Hooks),
-    /// List the attached LSM programs: where, by whom, who holds them
+    /// List the programs that are attached to hooks: by whom, and who holds them
     ///
+    /// LSM programs, and those that trace the functions bpf_lsm_HOOK and security_HOOK, of which
+    /// fmod_ret programs decide before any LSM.
     /// Works with the bpf LSM too. Runs and time are counted only while BPF statistics are on:
     /// `krsi top` turns them on, or sysctl kernel.bpf_stats_enabled=1.
     Programs(Programs),
@@ -104,7 +106,7 @@ pub struct Programs {
     /// Only programs of hooks that match: a name, or a pattern such as 'inode_*'
     #[arg(value_name = "PATTERN")]
     pub patterns: Vec<glob::Pattern>,
-    /// Also LSM programs that are loaded and not attached
+    /// Also programs that are loaded for a hook and not attached
     #[arg(long)]
     pub all: bool,
     #[command(flatten)]

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `krsi programs`: every LSM program that is attached, where, by whom, and who holds it.
+//! `krsi programs`: every program that is attached to a hook, by whom, and who holds it.
 
 use super::{check_patterns, selected};
 use crate::{
@@ -12,6 +12,7 @@ use crate::{
         btf::Kernel,
         cgroup::{self, Cgroup},
         holders::{Holders, Process},
+        programs,
         securityfs::Securityfs,
         sleepable,
     },
@@ -21,7 +22,8 @@ use crate::{
     },
 };
 use libbpf_rs::libbpf_sys::{
-    BPF_LINK_TYPE_CGROUP, BPF_LINK_TYPE_TRACING, BPF_LSM_CGROUP, BPF_LSM_MAC, BPF_PROG_TYPE_LSM,
+    BPF_LINK_TYPE_CGROUP, BPF_LINK_TYPE_TRACING, BPF_LSM_CGROUP, BPF_LSM_MAC, BPF_MODIFY_RETURN,
+    BPF_TRACE_FENTRY, BPF_TRACE_FEXIT, BPF_TRACE_FSESSION,
 };
 use serde::Serialize;
 use std::{
@@ -42,6 +44,8 @@ struct Program {
     id: u32,
     name: String,
     hook: Option<String>,
+    /// The kernel's function that it is attached to.
+    function: Option<String>,
     attached: Attached,
     /// None if it is attached without one, or not at all.
     link: Option<u32>,
@@ -68,14 +72,48 @@ struct CgroupName {
     path: Option<String>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+/// How it is attached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Attached {
+    #[default]
+    No,
     /// To the hook, for every task.
     Lsm,
     /// To a cgroup.
     LsmCgroup,
-    No,
+    /// To what calls the hook, where it decides before any LSM.
+    FmodRet,
+    /// To that or the hook's stub, where it only looks on.
+    Fentry,
+    Fexit,
+    Fsession,
+}
+
+impl Attached {
+    /// How a link of this type, to a hook's function, attaches its program.
+    fn by(attach_type: u32) -> Option<Self> {
+        Some(match attach_type {
+            BPF_LSM_MAC => Self::Lsm,
+            BPF_MODIFY_RETURN => Self::FmodRet,
+            BPF_TRACE_FENTRY => Self::Fentry,
+            BPF_TRACE_FEXIT => Self::Fexit,
+            BPF_TRACE_FSESSION => Self::Fsession,
+            _ => return None,
+        })
+    }
+
+    /// What to say of it beside the hook, unless it is as usual.
+    fn remark(self) -> &'static str {
+        match self {
+            Self::No => " (not attached)",
+            Self::Lsm | Self::LsmCgroup => "",
+            Self::FmodRet => " (fmod_ret)",
+            Self::Fentry => " (fentry)",
+            Self::Fexit => " (fexit)",
+            Self::Fsession => " (fsession)",
+        }
+    }
 }
 
 pub fn run(args: &cli::Programs) -> Result {
@@ -89,17 +127,21 @@ pub fn run(args: &cli::Programs) -> Result {
         enforced_by: lsms.runs_programs().map(String::from),
         programs,
     };
-    let attached = |program: &Program| program.attached != Attached::No;
-    if report.enforced_by.is_none() && report.programs.iter().any(attached) {
+    if report.enforced_by.is_none() && report.programs.iter().any(lost) {
         ui::warn("no active LSM runs these programs: none of them is enforced");
     }
     if args.output.json {
         return ui::json::print(&report);
     }
     if report.programs.is_empty() {
-        return Ok(ui::print("No LSM program is attached.\n")?);
+        return Ok(ui::print("No program is attached to a hook.\n")?);
     }
     Ok(ui::print(&text(&report, ui::colours()))?)
+}
+
+/// Whether nothing runs it if no LSM does.
+fn lost(program: &Program) -> bool {
+    matches!(program.attached, Attached::Lsm | Attached::LsmCgroup)
 }
 
 /// Every hook has a function that BTF knows.
@@ -112,15 +154,8 @@ fn check_hooks(args: &cli::Programs, kernel: &Kernel) -> Result {
 }
 
 fn collect(kernel: &Kernel, all: bool) -> Result<Vec<Program>> {
-    let failed = |error| Error::os("list programs", &error);
-    let mut infos = BTreeMap::new();
-    for id in bpf::program_ids().map_err(failed)? {
-        if let Some(info) = bpf::program_info(id).map_err(failed)? {
-            if info.type_ == BPF_PROG_TYPE_LSM {
-                infos.insert(id, info);
-            }
-        }
-    }
+    let infos = programs::of_hooks(kernel);
+    let infos = infos.map_err(|error| Error::os("list programs", &error))?;
     let failed = |error| Error::os("list links", &error);
     let mut links = Vec::new();
     for id in bpf::link_ids().map_err(failed)? {
@@ -157,6 +192,7 @@ fn collect(kernel: &Kernel, all: bool) -> Result<Vec<Program>> {
 /// What a program is attached to, and through what.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Place {
+    attached: Attached,
     link: Option<u32>,
     cgroup: Option<(u64, Option<PathBuf>)>,
 }
@@ -175,19 +211,23 @@ fn places(
     {
         let mut place = Place {
             link: Some(link.id),
-            cgroup: None,
+            ..Default::default()
         };
         // SAFETY: All members are integers: any bytes are a value. The type says which it is.
         let (tracing, cgroup) =
             unsafe { (link.__bindgen_anon_1.tracing, link.__bindgen_anon_1.cgroup) };
         match link.type_ {
-            BPF_LINK_TYPE_TRACING if tracing.attach_type == BPF_LSM_MAC => {}
+            BPF_LINK_TYPE_TRACING => match Attached::by(tracing.attach_type) {
+                Some(attached) => place.attached = attached,
+                None => continue,
+            },
             // The id of one whose cgroup is gone is 0, and it runs nowhere.
             BPF_LINK_TYPE_CGROUP
                 if cgroup.attach_type == BPF_LSM_CGROUP && cgroup.cgroup_id != 0 =>
             {
                 let id = cgroup.cgroup_id;
                 let path = cgroups.iter().find(|cgroup| cgroup.id == id);
+                place.attached = Attached::LsmCgroup;
                 place.cgroup = Some((id, path.map(|cgroup| cgroup.path.clone())));
                 linked.insert((id, link.prog_id));
             }
@@ -200,6 +240,7 @@ fn places(
         let alone = cgroup.programs.iter();
         for program in alone.filter(|program| !linked.contains(&(cgroup.id, **program))) {
             let place = Place {
+                attached: Attached::LsmCgroup,
                 link: None,
                 cgroup: Some((cgroup.id, Some(cgroup.path.clone()))),
             };
@@ -228,13 +269,8 @@ impl Known {
             id: info.id,
             name: bpf::name(&info.name),
             hook: kernel.hook(info.attach_btf_id).map(String::from),
-            attached: match place {
-                Place {
-                    cgroup: Some(_), ..
-                } => Attached::LsmCgroup,
-                Place { link: Some(_), .. } => Attached::Lsm,
-                Place { .. } => Attached::No,
-            },
+            function: kernel.function_name(info.attach_btf_id).map(String::from),
+            attached: place.attached,
             link: place.link,
             cgroup: place.cgroup.as_ref().map(|(id, path)| CgroupName {
                 id: *id,
@@ -267,14 +303,14 @@ fn text(report: &Report, colours: bool) -> String {
     ];
     let mut table = Table::new(&columns, colours);
     for program in &report.programs {
-        let hook = program.hook.as_deref().unwrap_or("?");
-        let place = match (&program.cgroup, program.attached) {
-            (Some(cgroup), _) => {
+        let hook = program.hook.as_ref().or(program.function.as_ref());
+        let hook = hook.map_or("?", String::as_str);
+        let place = match &program.cgroup {
+            Some(cgroup) => {
                 let id = || format!("cgroup {}", cgroup.id);
                 format!("{hook} in {}", cgroup.path.clone().unwrap_or_else(id))
             }
-            (None, Attached::No) => format!("{hook} (not attached)"),
-            (None, _) => hook.into(),
+            None => format!("{hook}{}", program.attached.remark()),
         };
         // What keeps it attached, if it has a link; what keeps it loaded otherwise.
         let (pins, holders) = match program.link {
@@ -311,7 +347,7 @@ fn text(report: &Report, colours: bool) -> String {
                 list(pins.clone()),
                 list(holders.collect()),
             ],
-            program.attached != Attached::No && report.enforced_by.is_none(),
+            lost(program) && report.enforced_by.is_none(),
         );
     }
     table.render()
@@ -360,21 +396,26 @@ mod tests {
     }
 
     #[test]
-    fn links_of_lsm_programs_only() {
+    fn links_of_hooks_only() {
         let links = [
             tracing(1, 10, BPF_LSM_MAC),
             tracing(2, 10, BPF_LSM_MAC),
-            tracing(3, 11, BPF_LSM_MAC + 1),
+            tracing(3, 11, BPF_MODIFY_RETURN),
+            // No program of a hook.
             tracing(4, 99, BPF_LSM_MAC),
+            tracing(5, 10, BPF_LSM_CGROUP),
         ];
         let places = places(&links, &[], &infos(&[10, 11]));
-        let expected = [1, 2].map(|id| {
-            let place = Place {
-                link: Some(id),
-                cgroup: None,
-            };
-            (10, place)
-        });
+        let at = |link, attached| Place {
+            attached,
+            link: Some(link),
+            cgroup: None,
+        };
+        let expected = [
+            (10, at(1, Attached::Lsm)),
+            (10, at(2, Attached::Lsm)),
+            (11, at(3, Attached::FmodRet)),
+        ];
         assert_eq!(places, expected);
     }
 
@@ -393,6 +434,7 @@ mod tests {
             in_cgroup(3, 10, 0),
         ];
         let at = |link, id, path: Option<&Path>| Place {
+            attached: Attached::LsmCgroup,
             link,
             cgroup: Some((id, path.map(PathBuf::from))),
         };

@@ -6,8 +6,9 @@ use crate::{
     cli,
     error::{Error, Result},
     kernel::{
-        bpf,
+        bpf::{self, ProgramInfo},
         btf::Kernel,
+        programs,
         securityfs::{Hook, Securityfs},
     },
     ui::{
@@ -16,7 +17,6 @@ use crate::{
         table::{Align, Table},
     },
 };
-use libbpf_rs::libbpf_sys::BPF_PROG_TYPE_LSM;
 use serde::Serialize;
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM},
@@ -131,24 +131,18 @@ impl Sample {
         let failed = |error| Error::os("read the programs' statistics", &error);
         let at = Instant::now();
         let hooks = files.hooks()?;
-        let mut programs = Vec::new();
-        for id in bpf::program_ids().map_err(failed)? {
-            let info = bpf::program_info(id).map_err(failed)?;
-            let Some(info) = info.filter(|info| info.type_ == BPF_PROG_TYPE_LSM) else {
-                continue;
-            };
-            programs.push(Program {
-                id,
-                name: bpf::name(&info.name),
-                hook: kernel.hook(info.attach_btf_id).unwrap_or("?").into(),
-                runs: info.run_cnt,
-                run_time_ns: info.run_time_ns,
-            });
-        }
+        let infos = programs::of_hooks(kernel).map_err(failed)?;
+        let program = |info: &ProgramInfo| Program {
+            id: info.id,
+            name: bpf::name(&info.name),
+            hook: kernel.hook(info.attach_btf_id).unwrap_or("?").into(),
+            runs: info.run_cnt,
+            run_time_ns: info.run_time_ns,
+        };
         Ok(Self {
             at,
             hooks,
-            programs,
+            programs: infos.values().map(program).collect(),
         })
     }
 }

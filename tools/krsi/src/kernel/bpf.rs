@@ -114,6 +114,36 @@ pub fn info<T: Info>(object: &OwnedFd) -> io::Result<T> {
     result(ret).map(|_| info)
 }
 
+/// The id of the kernel's own types, which functions to attach to are named by.
+pub fn vmlinux_btf() -> io::Result<Option<u32>> {
+    let ids = ids(|id| {
+        let mut next = 0;
+        // SAFETY: FFI call; `next` is writable.
+        result(unsafe { sys::bpf_btf_get_next_id(id, &mut next) }).map(|_| next)
+    })?;
+    for id in ids {
+        // SAFETY: FFI call, no pointers.
+        let Some(fd) = unless_gone(owned(unsafe { sys::bpf_btf_get_fd_by_id(id) }))? else {
+            continue;
+        };
+        let mut name = [0u8; 16];
+        let mut info = sys::bpf_btf_info {
+            name: name.as_mut_ptr() as u64,
+            name_len: name.len() as u32,
+            ..Default::default()
+        };
+        let mut size = size_of_val(&info) as u32;
+        // SAFETY: `info` is writable for `size` bytes, `name` for as many as `info` says; the
+        // types themselves are not asked for.
+        let ret = unsafe { sys::bpf_btf_get_info_by_fd(fd.as_raw_fd(), &mut info, &mut size) };
+        // A longer name is an error, and another's.
+        if ret == 0 && info.kernel_btf != 0 && name.starts_with(b"vmlinux\0") {
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
+}
+
 /// Loads a program; on failure the verifier's log is part of the error.
 ///
 /// `kind` and `attach` are a `BPF_PROG_TYPE_` and the type of its attachment, `function` the BTF

@@ -8,8 +8,10 @@ use libbpf_rs::btf::{
 };
 use std::io;
 
-/// What programs of a hook are attached to is named after the hook.
+/// What programs of a hook are attached to is named after the hook, and so is, for almost all of
+/// them, what the kernel calls to ask every LSM.
 const STUB: &str = "bpf_lsm_";
+const CALL: &str = "security_";
 
 /// The BTF of the running kernel.
 pub struct Kernel(Btf<'static>);
@@ -32,10 +34,25 @@ impl Kernel {
         self.function(&format!("{STUB}{hook}"))
     }
 
-    /// The hook whose programs are attached to the function with this id.
-    pub fn hook(&self, function: u32) -> Option<&str> {
+    /// The name of the function with this id.
+    pub fn function_name(&self, function: u32) -> Option<&str> {
         let function: BtfType<'_> = self.0.type_by_id(TypeId::from(function))?;
-        function.name()?.to_str()?.strip_prefix(STUB)
+        function.name()?.to_str()
+    }
+
+    /// Whether programs on this function see, or decide, what LSMs are asked.
+    pub fn is_of_lsms(&self, function: u32) -> bool {
+        let name = self.function_name(function).unwrap_or("");
+        name.starts_with(STUB) || name.starts_with(CALL)
+    }
+
+    /// The hook that this function belongs to.
+    pub fn hook(&self, function: u32) -> Option<&str> {
+        let name = self.function_name(function)?;
+        name.strip_prefix(STUB).or_else(|| {
+            let hook = name.strip_prefix(CALL)?;
+            self.hook_function(hook).map(|_| hook)
+        })
     }
 
     /// The names of all hooks.

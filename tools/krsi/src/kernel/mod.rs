@@ -9,6 +9,7 @@ pub mod cgroup;
 pub mod holders;
 pub mod insn;
 pub mod mounts;
+pub mod programs;
 pub mod securityfs;
 pub mod selftest;
 pub mod sleepable;

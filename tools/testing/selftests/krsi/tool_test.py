@@ -227,7 +227,7 @@ def test_hooks():
 def test_programs():
     read = document("programs")
     equal((read["enforced_by"], read["programs"]), (ENFORCED_BY, []))
-    equal(run("programs").stdout, "No LSM program is attached.\n")
+    equal(run("programs").stdout, "No program is attached to a hook.\n")
     result = run("programs", "no_such_hook")
     equal((result.returncode, result.stdout), (ERROR, ""), result.stderr)
 
@@ -277,6 +277,24 @@ def test_programs():
         equal("\x1b" in text, False, text)
         os.close(fd)
         equal({program["runs"] for program in read.values()}, {0}, "statistics were off")
+
+
+def test_tracing_programs():
+    if not can_attach():
+        equal(document("programs")["programs"], [])
+        return
+    with pinned("tool"):
+        read = {program["name"]: program for program in document("programs")["programs"]}
+        equal({name: (program["attached"], program["hook"], program["function"])
+               for name, program in read.items()}, {
+            "lsm": ("lsm", "task_getpgid", "bpf_lsm_task_getpgid"),
+            "fentry": ("fentry", "task_getpgid", "bpf_lsm_task_getpgid"),
+            "fexit": ("fexit", "task_getpgid", "bpf_lsm_task_getpgid"),
+            "fmod_ret": ("fmod_ret", "task_getpgid", "security_task_getpgid"),
+        })
+        assert all(program["link"] for program in read.values()), read
+        assert "task_getpgid (fmod_ret)" in run("programs", "task_getpgid").stdout
+    equal(document("programs")["programs"], [])
 
 
 def test_cgroup_programs():
