@@ -521,58 +521,81 @@ impl<'a> Search<'a> {
 ///
 /// `src.len()` bytes at `dst` must be writable, and not in `src`.
 unsafe fn copy_counting(dst: *mut u8, src: &[u8]) -> u64 {
-    // So many at a time that the loop itself does not matter.
-    const BLOCK: usize = 8 * WORD;
-
     let (words, last) = src.split_at(src.len() - src.len() % WORD);
     let blocks = words.chunks_exact(BLOCK);
     let rest = blocks.remainder();
     let mut to = dst;
     let mut nuls = 0u64;
+    // Where there was a NUL there are more: strings are long or short.
+    let mut dense = false;
 
     for block in blocks {
-        for (i, bytes) in block.chunks_exact(WORD).enumerate() {
-            // SAFETY: By the safety requirements, here and below: `to` follows the bytes of `src`.
-            nuls = nuls.wrapping_add(unsafe { copy_word(to.add(i * WORD), word(bytes)) });
+        // SAFETY: By the safety requirements, here and below: `to` follows the bytes of `src`.
+        if dense || unsafe { copy_block(to, block) } {
+            // SAFETY: As above.
+            let found = unsafe { copy_counting_words(to, block) };
+            dense = found != 0;
+            nuls = nuls.wrapping_add(found);
         }
         // SAFETY: As above.
         to = unsafe { to.add(BLOCK) };
     }
-    for bytes in rest.chunks_exact(WORD) {
-        // SAFETY: As above.
-        unsafe {
-            nuls = nuls.wrapping_add(copy_word(to, word(bytes)));
-            to = to.add(WORD);
+    // SAFETY: As above.
+    unsafe {
+        nuls = nuls.wrapping_add(copy_counting_words(to, rest));
+        to = to.add(rest.len());
+        for (i, byte) in last.iter().enumerate() {
+            to.add(i).write(*byte);
+            nuls = nuls.wrapping_add(u64::from(*byte == 0));
         }
-    }
-    for (i, byte) in last.iter().enumerate() {
-        // SAFETY: As above.
-        unsafe { to.add(i).write(*byte) };
-        nuls = nuls.wrapping_add(u64::from(*byte == 0));
     }
     nuls
 }
 
-/// Copies a word; returns how many NULs it has.
+/// What is copied between two looks for NULs.
+const BLOCK: usize = 32 * WORD;
+
+/// Copies words; returns whether there may be a NUL. If not, there is none.
 ///
 /// # Safety
 ///
-/// A word at `dst` must be writable.
+/// As [`copy_counting`].
 #[inline(always)]
-unsafe fn copy_word(dst: *mut u8, bytes: [u8; WORD]) -> u64 {
-    const TOP: u64 = ONES << 7;
-
-    let word = u64::from_ne_bytes(bytes);
-    // SAFETY: By the safety requirements; memory for BPF need not be aligned.
-    unsafe { dst.cast::<u64>().write_unaligned(word) };
-    // Taking 1 from each byte sets the top bit of the first that is 0, and of few others: most
-    // words of text need no more.
-    if word.wrapping_sub(ONES) & TOP == 0 {
-        return 0;
+unsafe fn copy_block(dst: *mut u8, src: &[u8]) -> bool {
+    let mut tops = 0;
+    for (i, bytes) in src.chunks_exact(WORD).enumerate() {
+        let word = u64::from_ne_bytes(word(bytes));
+        // SAFETY: By the safety requirements; memory for BPF need not be aligned.
+        unsafe { dst.add(i * WORD).cast::<u64>().write_unaligned(word) };
+        // Taking 1 from each byte sets the top bit of one that is 0, and of few others.
+        tops |= word.wrapping_sub(ONES);
     }
-    // Now a bit for each byte that is 0, and those added up in the top byte.
-    let others = (word & !TOP).wrapping_add(!TOP) | word;
-    ((!others & TOP) >> 7).wrapping_mul(ONES) >> (u64::BITS - 8)
+    tops & (ONES << 7) != 0
+}
+
+/// Copies words, at most a block; returns how many NULs they have.
+///
+/// # Safety
+///
+/// As [`copy_counting`].
+#[inline(always)]
+unsafe fn copy_counting_words(dst: *mut u8, src: &[u8]) -> u64 {
+    const LOW: u64 = ONES * 0x7f;
+    // A word of which each second byte is 255, and one of which each second byte is 1.
+    const EVEN: u64 = u64::MAX / 0xffff * 0xff;
+    const PAIRS: u64 = u64::MAX / 0xffff;
+
+    // Each byte counts those at its place in the words that are not NUL.
+    let mut others = 0u64;
+    for (i, bytes) in src.chunks_exact(WORD).enumerate() {
+        let word = u64::from_ne_bytes(word(bytes));
+        // SAFETY: By the safety requirements; memory for BPF need not be aligned.
+        unsafe { dst.add(i * WORD).cast::<u64>().write_unaligned(word) };
+        let top = (word & LOW).wrapping_add(LOW) | word;
+        others = others.wrapping_add((top >> 7) & ONES);
+    }
+    let pairs = (others & EVEN).wrapping_add((others >> 8) & EVEN);
+    (src.len() as u64).wrapping_sub(pairs.wrapping_mul(PAIRS) >> (u64::BITS - 16))
 }
 
 #[cfg(CONFIG_SECURITY_KRSI_KUNIT_TEST)]
@@ -677,23 +700,28 @@ mod tests {
     }
 
     #[test]
-    fn every_word_is_counted() {
-        let mut dst = [0; WORD];
-        for at in 0..WORD {
-            for byte in [1, 0x7f, 0x80, 0x81, 0xff] {
-                let mut src = [byte; WORD];
-                // SAFETY: As large as the source.
-                assert_eq!(unsafe { copy_word(dst.as_mut_ptr(), src) }, 0);
+    fn no_nul_is_overlooked() {
+        let mut dst = [0; BLOCK];
+        for byte in [1, 0x7f, 0x80, 0x81, 0xff] {
+            // SAFETY: As large as the source, here and below.
+            assert_eq!(
+                unsafe { copy_counting(dst.as_mut_ptr(), &[byte; BLOCK]) },
+                0
+            );
+            for at in 0..BLOCK {
+                let mut src = [byte; BLOCK];
                 src[at] = 0;
                 // SAFETY: As above.
-                assert_eq!(unsafe { copy_word(dst.as_mut_ptr(), src) }, 1);
-                assert_eq!(src, dst);
+                assert!(unsafe { copy_block(dst.as_mut_ptr(), &src) });
+                assert!(src == dst);
+                // SAFETY: As above.
+                assert_eq!(unsafe { copy_counting(dst.as_mut_ptr(), &src) }, 1);
             }
         }
         // SAFETY: As above.
-        assert_eq!(
-            unsafe { copy_word(dst.as_mut_ptr(), [0; WORD]) },
-            WORD as u64
-        );
+        assert!(!unsafe { copy_block(dst.as_mut_ptr(), &[b'x'; BLOCK]) });
+        // SAFETY: As above.
+        let all = unsafe { copy_counting(dst.as_mut_ptr(), &[0; BLOCK]) };
+        assert_eq!(all, BLOCK as u64);
     }
 }
