@@ -189,7 +189,7 @@ AREA(most_bytes, 47, STRING_MAX, 0, 0, true);
 
 FIXTURE_SETUP(exec_area)
 {
-	FIXTURE_DATA(exec) *exec = &self->exec;
+	FIXTURE_DATA(exec) * exec = &self->exec;
 
 	if (!krsi_active())
 		SKIP(return, "krsi is not active");
@@ -374,7 +374,7 @@ static void expect_env(struct __test_metadata *const _metadata, FIXTURE_DATA(exe
 	EXPECT_EQ(-EINVAL, self->bss->empty_name_ret);
 }
 
-#define ENV(...) ((char *[]){ __VA_ARGS__ __VA_OPT__(,) NULL })
+#define ENV(...) ((char *[]){ __VA_ARGS__ __VA_OPT__(, ) NULL })
 
 TEST_F(exec, env)
 {
@@ -682,17 +682,16 @@ TEST_F(exec, full_buffer)
 TEST_F(exec, dump_refuses)
 {
 	struct exec_bpf__bss *bss = self->bss;
+	bool known;
 	int bit;
 
 	bss->ask_dump = true;
 	for (bit = 0; bit < 64; bit++) {
 		bss->dump_flags = 1ULL << bit;
 		asked(_metadata, self, ENV("x"), ENV());
-		if (bss->dump_flags & (BPF_RB_NO_WAKEUP | BPF_RB_FORCE_WAKEUP)) {
-			EXPECT_LT(0, bss->dump_ret);
-		} else {
-			EXPECT_EQ(-EINVAL, bss->dump_ret) TH_LOG("bit %d", bit);
-		}
+		known = bss->dump_flags & (BPF_RB_NO_WAKEUP | BPF_RB_FORCE_WAKEUP);
+		EXPECT_EQ(known, bss->dump_ret > 0) TH_LOG("bit %d", bit);
+		EXPECT_TRUE(known || bss->dump_ret == -EINVAL) TH_LOG("bit %d", bit);
 	}
 	bss->dump_flags = 0;
 	bss->ask_dump = false;
@@ -794,7 +793,8 @@ static void fall_asleep(struct __test_metadata *const _metadata, FIXTURE_DATA(ex
 	sleeper->uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
 	ASSERT_LE(0, sleeper->uffd);
 	ASSERT_EQ(0, ioctl(sleeper->uffd, UFFDIO_API, &api));
-	sleeper->page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	sleeper->page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			     -1, 0);
 	ASSERT_NE(MAP_FAILED, sleeper->page);
 	reg.range.start = (__u64)sleeper->page;
 	reg.range.len = 4096;
