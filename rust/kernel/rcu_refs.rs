@@ -47,9 +47,10 @@ impl Drop for RcuTask {
 fn has_relatives(task: &Task, _rcu: &rcu::Guard) -> bool {
     // SAFETY: The task is valid; the pointer changes as a whole.
     let pid = unsafe { ptr::read_volatile(&raw const (*task.as_ptr()).thread_pid) };
-    // SAFETY: Null or a pid; pids are freed by RCU.
-    !pid.is_null()
-        && unsafe { bindings::pid_task(pid, bindings::pid_type_PIDTYPE_PID) } == task.as_ptr()
+    // SAFETY: Null, which is no task's, or a pid; pids are freed by RCU.
+    let of_pid = unsafe { bindings::pid_task(pid, bindings::pid_type_PIDTYPE_PID) };
+
+    of_pid == task.as_ptr()
 }
 
 /// The process that will be told of the task's end: that of its `getppid()`.

@@ -488,7 +488,7 @@ static void *rename_all_the_time(void *arg)
 	return NULL;
 }
 
-TEST_F(path, renames)
+TEST_F_TIMEOUT(path, renames, 120)
 {
 	struct renamer renamer = {};
 	int fd, i, was_short = 0, was_long = 0;
@@ -694,7 +694,20 @@ TEST_F(hook, not_sleepable)
 	EXPECT_STREQ(exe, self->bss->dst);
 }
 
-TEST(verdicts)
+/* They are many, for a slow machine. */
+FIXTURE(verdicts)
+{
+};
+
+FIXTURE_SETUP(verdicts)
+{
+}
+
+FIXTURE_TEARDOWN(verdicts)
+{
+}
+
+TEST_F_TIMEOUT(verdicts, programs, 240)
 {
 	const void *elf;
 	size_t size;

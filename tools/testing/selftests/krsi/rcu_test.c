@@ -58,7 +58,7 @@ static int ancestry(int *grandparent)
 	return count;
 }
 
-TEST_F(rcu, values)
+TEST_F_TIMEOUT(rcu, values, 120)
 {
 	unsigned long long word = WORD;
 	struct bpf_program *prog;
@@ -143,7 +143,20 @@ TEST_F(rcu, sock)
 	expect_sock(_metadata, self, self->skel->progs.sock_atomic);
 }
 
-TEST(verdicts)
+/* They are many, for a slow machine. */
+FIXTURE(verdicts)
+{
+};
+
+FIXTURE_SETUP(verdicts)
+{
+}
+
+FIXTURE_TEARDOWN(verdicts)
+{
+}
+
+TEST_F_TIMEOUT(verdicts, programs, 240)
 {
 	const void *elf;
 	size_t size;
@@ -156,7 +169,7 @@ TEST(verdicts)
 }
 
 /* Documentation/bpf/krsi-pointers.csv, of which Makefile puts a copy here. */
-TEST(documented)
+TEST_F_TIMEOUT(verdicts, documented, 240)
 {
 	REQUIRE_LSM();
 	if (!krsi_active())

@@ -245,7 +245,7 @@ static void *change_creds(void *stop)
 	return NULL;
 }
 
-TEST_F(refs, race)
+TEST_F_TIMEOUT(refs, race, 120)
 {
 	struct bpf_link *link, *second;
 	bool stop = false;
@@ -365,7 +365,20 @@ TEST_F(refs, pseudo_files)
 	EXPECT_EQ(0, bpf_link__destroy(link));
 }
 
-TEST(verdicts)
+/* They are many, for a slow machine. */
+FIXTURE(verdicts)
+{
+};
+
+FIXTURE_SETUP(verdicts)
+{
+}
+
+FIXTURE_TEARDOWN(verdicts)
+{
+}
+
+TEST_F_TIMEOUT(verdicts, programs, 240)
 {
 	const void *elf;
 	size_t size;
