@@ -49,7 +49,20 @@ BOOL_HOOK(inode_xattr_skipcap);
 BOOL_HOOK(xfrm_state_pol_flow_match);
 
 REJECT(sleepable_getpgid, -EINVAL, "bpf_lsm_task_getpgid is not sleepable");
-REJECT(sleepable_permission, -EINVAL, "bpf_lsm_inode_permission is not sleepable");
+
+#define SLEEPLESS(hook)								\
+	REJECT(sleepable_##hook, -EINVAL, "bpf_lsm_" #hook " is not sleepable")
+
+SLEEPLESS(file_permission);
+SLEEPLESS(inode_copy_up);
+SLEEPLESS(inode_file_getattr);
+SLEEPLESS(inode_free_security);
+SLEEPLESS(inode_permission);
+SLEEPLESS(perf_event_read);
+SLEEPLESS(ptrace_access_check);
+SLEEPLESS(release_secctx);
+SLEEPLESS(task_kill);
+
 REJECT(copy_from_user, -EINVAL, "bpf_copy_from_user");
 
 #define DISABLED(hook)								\

@@ -73,11 +73,22 @@ int sleepable_getpgid(void *ctx)
 	return 0;
 }
 
-SEC("lsm.s/inode_permission")
-int sleepable_permission(void *ctx)
-{
-	return 0;
+#define SLEEPLESS_HOOK(hook)		\
+SEC("lsm.s/" #hook)			\
+int sleepable_##hook(void *ctx)		\
+{					\
+	return 0;			\
 }
+
+SLEEPLESS_HOOK(file_permission)
+SLEEPLESS_HOOK(inode_copy_up)
+SLEEPLESS_HOOK(inode_file_getattr)
+SLEEPLESS_HOOK(inode_free_security)
+SLEEPLESS_HOOK(inode_permission)
+SLEEPLESS_HOOK(perf_event_read)
+SLEEPLESS_HOOK(ptrace_access_check)
+SLEEPLESS_HOOK(release_secctx)
+SLEEPLESS_HOOK(task_kill)
 
 void *user;
 
