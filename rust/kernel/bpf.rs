@@ -251,19 +251,30 @@ impl Drop for AtomicGuard {
 
 /// What BPF programs that sleep run under: RCU Tasks Trace, on one CPU.
 ///
+/// The same as C's `__bpf_prog_enter_sleepable()`. Guards nest, in one another and in or around
+/// [`AtomicGuard`]s, but while there is an [`AtomicGuard`] the task may not sleep: a program that
+/// does not sleep, among some that do, gets RCU for its own run only.
+///
 /// The fields are dropped in their order.
+///
+/// # Invariants
+///
+/// The current task is in a read-side critical section of RCU Tasks Trace of its own for each
+/// instance, and does not leave its CPU.
 pub struct SleepableGuard {
     _migrate: MigrateGuard,
     _trace: rcu_tasks_trace::Guard,
 }
 
 impl SleepableGuard {
-    /// Enters. The caller must be able to sleep; debugging kernels check that.
+    /// Enters. The caller must be able to take a page fault; debugging kernels check that, whatever
+    /// the programs do, and other kernels have no code for it.
     #[inline(always)]
     pub fn new() -> Self {
         let _trace = rcu_tasks_trace::Guard::new();
         let _migrate = MigrateGuard::new();
         might_fault();
+        // INVARIANT: The critical section was just entered, and migration disabled.
         Self { _migrate, _trace }
     }
 }
@@ -277,5 +288,65 @@ impl Default for SleepableGuard {
 impl Default for AtomicGuard {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[macros::kunit_tests(rust_bpf_guards)]
+mod tests {
+    use super::*;
+
+    /// How often the current task has disabled migration, and entered RCU Tasks Trace.
+    fn depth() -> (u32, i32) {
+        // SAFETY: Only the current task changes these, and it is alive.
+        unsafe {
+            let task = bindings::get_current();
+            (
+                (*task).migration_disabled.into(),
+                (*task).trc_reader_nesting,
+            )
+        }
+    }
+
+    #[test]
+    fn sleepable_guards_nest() {
+        let (migrate, trace) = depth();
+        let outer = SleepableGuard::new();
+        let inner = SleepableGuard::new();
+        assert_eq!(depth(), (migrate + 2, trace + 2));
+        // In any order: a guard is a count.
+        drop(outer);
+        assert_eq!(depth(), (migrate + 1, trace + 1));
+        might_fault();
+        drop(inner);
+        assert_eq!(depth(), (migrate, trace));
+    }
+
+    #[test]
+    fn atomic_among_sleepable() {
+        let (migrate, trace) = depth();
+        let sleepable = SleepableGuard::new();
+        let atomic = AtomicGuard::new();
+        assert_eq!(depth(), (migrate + 2, trace + 1));
+        drop(atomic);
+        // The task may sleep again, in the section that it is in.
+        might_fault();
+        assert_eq!(depth(), (migrate + 1, trace + 1));
+        drop(sleepable);
+        assert_eq!(depth(), (migrate, trace));
+    }
+
+    #[test]
+    fn sleepable_in_suspended_atomic() {
+        let (migrate, trace) = depth();
+        let atomic = AtomicGuard::new();
+        let run = || {
+            let _guard = SleepableGuard::new();
+            assert_eq!(depth(), (migrate + 1, trace + 1));
+        };
+        // SAFETY: `atomic` is a guard, and nothing was found under it.
+        unsafe { AtomicGuard::suspend(run) };
+        assert_eq!(depth(), (migrate + 1, trace));
+        drop(atomic);
+        assert_eq!(depth(), (migrate, trace));
     }
 }
