@@ -24,31 +24,16 @@ const REVIEWED: &[&str] = &[
     // Before a file is opened, with memory that may be waited for: init_file().
     "file_alloc_security",
     // System calls on a file, which wait for locks of the file or its inode.
-    "file_fcntl",
-    "file_ioctl_compat",
     "file_permission",
-    "file_truncate",
-    "kernel_post_read_file",
     // Under mmap_lock, which is a semaphore.
     "file_mprotect",
     "mmap_backing_file",
     // Path walks: under RCU alone at most.
     "inode_follow_link",
     "inode_permission",
-    // Under the directory's lock, which is a semaphore.
-    "inode_mkdir",
-    "path_mknod",
-    // System calls, before what they wait for: vfs_listxattr(), dquot_quota_on(),
-    // do_sock_setsockopt().
+    // System calls, before what they wait for: vfs_listxattr(), dquot_quota_on().
     "inode_listxattr",
     "quota_on",
-    "socket_setsockopt",
-    // System calls on mounts and roots, before any lock is taken.
-    "move_mount",
-    "path_chroot",
-    "sb_pivotroot",
-    // A path walk that found a socket, before that is locked.
-    "unix_find",
     // A descriptor in a message, before the target is locked.
     "binder_transfer_file",
 ];
