@@ -45,8 +45,8 @@ extern s64 krsi_bprm_arg(struct linux_binprm *bprm, u32 index, char *dst, u32 ds
 extern s64 krsi_bprm_env(struct linux_binprm *bprm, const char *name__str, char *dst,
 			 u32 dst__sz) __ksym;
 
-const char ld_preload[] = "LD_PRELOAD";
-const char ld_audit[] = "LD_AUDIT";
+static const char ld_preload[] = "LD_PRELOAD";
+static const char ld_audit[] = "LD_AUDIT";
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -66,7 +66,6 @@ static __always_inline char lower(char c)
 	bool __same = true;						\
 	int __i;							\
 									\
-	_Pragma("unroll")						\
 	for (__i = 0; __i < (int)sizeof(prefix) - 1; __i++)		\
 		__same = __same && lower((s)[__i]) == (prefix)[__i];	\
 	__same;								\
@@ -94,6 +93,7 @@ static __always_inline bool is_one_of(char c, const char *set, int len)
 		found = found || set[i] == c;
 	return found;
 }
+
 #define one_of(c, set) is_one_of(c, set, sizeof(set) - 1)
 
 /* What a program is. All of these that one of its names says, if they disagree. */
@@ -186,7 +186,8 @@ static __noinline int ssh_arg(struct parse *parse, const char *arg)
 	}
 	if (arg[0] != '-' || !arg[1]) {
 		/* Options may follow the host; the command ends them. */
-		parse->done = parse->any = parse->host;
+		parse->done = parse->host;
+		parse->any = parse->host;
 		parse->host = true;
 		return GUARD_ALLOWED;
 	}
@@ -234,7 +235,8 @@ static __noinline int python_arg(struct parse *parse, const char *arg)
 		return python_module(arg);
 	if (parse->value) {
 		parse->value = false;
-		parse->done = parse->any = parse->option == 'c';
+		parse->done = parse->option == 'c';
+		parse->any = parse->done;
 		parse->module = parse->option == 'm';
 		return parse->module ? python_module(arg) : GUARD_ALLOWED;
 	}
@@ -266,7 +268,8 @@ static __noinline int python_arg(struct parse *parse, const char *arg)
 		parse->value = !arg[i + 1];
 		if (parse->value)
 			break;
-		parse->done = parse->any = c == 'c';
+		parse->done = c == 'c';
+		parse->any = parse->done;
 		parse->module = c == 'm';
 		return parse->module ? python_module(arg) : GUARD_ALLOWED;
 	}

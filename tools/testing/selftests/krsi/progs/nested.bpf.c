@@ -38,7 +38,7 @@ __u32 asleep;
 
 long xattr_len;
 char value[64];
-const char xattr_name[] = "user.krsi";
+static const char xattr_name[] = "user.krsi";
 
 static __always_inline void note(struct seen *seen, void *ctx)
 {
