@@ -139,8 +139,7 @@ CALLER(call_fentry, false);
 
 FIXTURE_SETUP(exec_tailcall)
 {
-	if (!krsi_active())
-		SKIP(return, "krsi is not active");
+	REQUIRE_LSM();
 	self->skel = exec_reject_bpf__open();
 	ASSERT_NE(NULL, self->skel);
 	ASSERT_TRUE(load_only(self->skel->obj, variant->caller));
@@ -161,6 +160,12 @@ TEST_F(exec_tailcall, into_another_hook)
 	pid_t pid;
 	int map;
 
+	if (!krsi_active()) {
+		/* The callee is refused. */
+		EXPECT_GT(0, exec_reject_bpf__load(self->skel));
+		EXPECT_NE(NULL, strstr(libbpf_log, "krsi_bprm_arg" NOT_ALLOWED));
+		return;
+	}
 	ASSERT_EQ(0, exec_reject_bpf__load(self->skel)) TH_LOG("%s", libbpf_log);
 	self->skel->bss->target = getpid();
 	map = bpf_map__fd(self->skel->maps.callees);
@@ -186,8 +191,7 @@ TEST(exec_freplace)
 	struct exec_reject_bpf *target, *skel;
 	static char log[65536];
 
-	if (!krsi_active())
-		SKIP(return, "krsi is not active");
+	REQUIRE_LSM();
 	target = exec_reject_bpf__open();
 	ASSERT_NE(NULL, target);
 	ASSERT_TRUE(load_only(target->obj, "calls_replaceable"));
