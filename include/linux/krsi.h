@@ -13,6 +13,7 @@
 #include <linux/bpf.h>
 #include <linux/dcache.h>
 #include <linux/errno.h>
+#include <linux/krsi_blob.h>
 #include <linux/static_call_types.h>
 #include <linux/types.h>
 #include <uapi/linux/krsi.h>

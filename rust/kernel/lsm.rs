@@ -120,6 +120,28 @@ pub unsafe fn add_hooks<const N: usize>(hooks: &'static [Hook; N], id: &'static 
     };
 }
 
+/// What a security module asks the framework for in the blobs of kernel objects.
+///
+/// The framework reads the sizes before it calls the module's initialiser, and writes the offset of
+/// the module's part to each that is not 0.
+#[repr(transparent)]
+pub struct BlobSizes(UnsafeCell<bindings::lsm_blob_sizes>);
+
+// SAFETY: Written at boot only, when there is one CPU.
+unsafe impl Sync for BlobSizes {}
+
+impl BlobSizes {
+    /// Wraps sizes.
+    pub const fn new(sizes: bindings::lsm_blob_sizes) -> Self {
+        Self(UnsafeCell::new(sizes))
+    }
+
+    /// The C view.
+    pub const fn as_ptr(&'static self) -> *mut bindings::lsm_blob_sizes {
+        self.0.get()
+    }
+}
+
 /// The framework's description of a security module. Use [`define_lsm!`](crate::define_lsm).
 #[repr(transparent)]
 pub struct Lsm(UnsafeCell<bindings::lsm_info>);

@@ -6,7 +6,13 @@
 //!
 //! C header: [`include/linux/security.h`](srctree/include/linux/security.h)
 
-use crate::{bindings, error::from_err_ptr, prelude::*, seq_file::SeqFile};
+use crate::{
+    bindings,
+    error::from_err_ptr,
+    prelude::*,
+    seq_file::SeqFile,
+    uaccess::{UserPtr, UserSlice},
+};
 use core::{marker::PhantomData, ptr::NonNull};
 
 /// What a file shows when it is read.
@@ -14,6 +20,20 @@ pub trait Show {
     /// Writes the file's whole content. May sleep; may run several times for one reader.
     fn show(m: &SeqFile) -> Result;
 }
+
+/// What a file does that can be written to: each write is one command.
+pub trait Command: Show {
+    /// The capability, in the initial user namespace, that both who opened the file and who writes
+    /// to it must have.
+    const CAPABILITY: u32;
+
+    /// Does what `line` says, which is what was written and at most [`MAX_COMMAND`] bytes. May
+    /// sleep; may run several times at once.
+    fn command(line: &[u8]) -> Result;
+}
+
+/// The longest command, in bytes.
+pub const MAX_COMMAND: usize = 128;
 
 /// A directory of securityfs.
 ///
@@ -40,6 +60,17 @@ impl Dir {
     ///
     /// The permissions `mode` are all that guards the file: nothing is checked when it is read.
     pub fn file<T: Show>(&self, name: &CStr, mode: u16) -> Result {
+        self.create(name, mode, ShowFile::<T>::FILE_OPERATIONS)
+    }
+
+    /// As [`file`](Self::file), for a file that takes commands.
+    ///
+    /// Besides `mode` it is [`Command::CAPABILITY`] that guards writing.
+    pub fn command_file<T: Command>(&self, name: &CStr, mode: u16) -> Result {
+        self.create(name, mode, ShowFile::<T>::COMMAND_OPERATIONS)
+    }
+
+    fn create(&self, name: &CStr, mode: u16, operations: &'static FileOperations) -> Result {
         // SAFETY: `name` is a C string, the parent is valid by the type invariant, and the file
         // operations are static and need no data.
         from_err_ptr(unsafe {
@@ -48,7 +79,7 @@ impl Dir {
                 mode,
                 self.0.as_ptr(),
                 core::ptr::null_mut(),
-                &raw const ShowFile::<T>::FILE_OPERATIONS.0,
+                &raw const operations.0,
             )
         })?;
         Ok(())
@@ -90,5 +121,51 @@ impl<T: Show> ShowFile<T> {
             Ok(()) => 0,
             Err(e) => e.to_errno(),
         }
+    }
+}
+
+impl<T: Command> ShowFile<T> {
+    const COMMAND_OPERATIONS: &'static FileOperations =
+        &FileOperations(bindings::file_operations {
+            write: Some(Self::write),
+            ..Self::FILE_OPERATIONS.0
+        });
+
+    /// # Safety
+    ///
+    /// To be called by the VFS only.
+    unsafe extern "C" fn write(
+        file: *mut bindings::file,
+        buf: *const c_char,
+        len: usize,
+        _: *mut bindings::loff_t,
+    ) -> isize {
+        // Not one of the two alone: a file can be handed to somebody who may more, or kept by
+        // somebody who may less by now.
+        // SAFETY: The VFS passes a valid file; the initial user namespace is static.
+        let may = unsafe {
+            bindings::file_ns_capable(
+                file,
+                &raw mut bindings::init_user_ns,
+                T::CAPABILITY as c_int,
+            ) && bindings::capable(T::CAPABILITY as c_int)
+        };
+        if !may {
+            return EPERM.to_errno() as isize;
+        }
+        match Self::command(buf, len) {
+            Ok(()) => len as isize,
+            Err(e) => e.to_errno() as isize,
+        }
+    }
+
+    fn command(buf: *const c_char, len: usize) -> Result {
+        let mut line = [0; MAX_COMMAND];
+        let line = line.get_mut(..len).ok_or(EINVAL)?;
+
+        UserSlice::new(UserPtr::from_addr(buf as usize), len)
+            .reader()
+            .read_slice(line)?;
+        T::command(line)
     }
 }

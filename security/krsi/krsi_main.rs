@@ -13,12 +13,14 @@
 //! - [`chain`]: several programs without a loop over the list
 //! - [`attach`]: how the BPF core attaches and detaches programs
 //! - [`trace`]: hooks whose stubs other BPF programs trace
+//! - [`blob`]: bytes that programs have in kernel objects
 //! - [`exec`]: what programs can ask about a program that is about to run
 //! - [`path`]: paths for programs
 //! - [`refs`]: pointers that programs can read but not use
 //! - [`securityfs`]: what is in force, for people and tools
 
 mod attach;
+mod blob;
 #[cfg(CONFIG_HAVE_STATIC_CALL)]
 mod chain;
 mod exec;

@@ -2,7 +2,7 @@
 
 //! What the LSM framework knows of KRSI, and its start.
 
-use crate::{attach, hooks, securityfs};
+use crate::{attach, blob, hooks, securityfs};
 use kernel::{
     bindings,
     lsm::{define_lsm, LsmId},
@@ -16,11 +16,10 @@ define_lsm!(KRSI {
     id: ID.as_ptr(),
     // One LSM at most runs BPF programs: the framework refuses the second.
     flags: bindings::LSM_FLAG_BPF,
-    // The inode storage of BPF programs. Shared with the bpf LSM, because `bpf_inode()` looks for
-    // the offset there.
-    blobs: &raw mut bindings::bpf_lsm_blob_sizes,
+    blobs: blob::SIZES.as_ptr(),
     init: Some(init),
     initcall_fs: Some(init_securityfs),
+    initcall_late: Some(init_kfuncs),
 });
 
 /// Whether KRSI is the LSM that runs BPF programs. Set at boot and never cleared.
@@ -54,6 +53,8 @@ extern "C" fn init() -> c_int {
     attach::init();
     // SAFETY: The tables are added once, by the module's initialiser, which is in `.init.text`.
     unsafe {
+        // In front of the programs: they see what was inherited.
+        kernel::lsm::add_hooks(&blob::HOOKS, &ID);
         kernel::lsm::add_hooks(&hooks::HOOKS, &ID);
         kernel::lsm::add_hooks(&hooks::STORAGE_HOOKS, &ID);
     }
@@ -63,6 +64,7 @@ extern "C" fn init() -> c_int {
             key.disable();
         }
     }
+    blob::init();
     // SAFETY: There is one CPU and no other task, so nobody reads it meanwhile.
     unsafe { bindings::bpf_lsm_initialized = true };
     ACTIVE.store(1, Relaxed);
@@ -73,6 +75,14 @@ extern "C" fn init() -> c_int {
 /// Makes the files in securityfs; what fails is logged and enforcement goes on without.
 extern "C" fn init_securityfs() -> c_int {
     match securityfs::init() {
+        Ok(()) => 0,
+        Err(e) => e.to_errno(),
+    }
+}
+
+/// Offers programs what KRSI has for them. Without, they cannot be loaded.
+extern "C" fn init_kfuncs() -> c_int {
+    match blob::register_kfuncs() {
         Ok(()) => 0,
         Err(e) => e.to_errno(),
     }

@@ -5,12 +5,12 @@
 //! The formats are ABI: see `Documentation/admin-guide/LSM/krsi.rst`. Lines and fields are only
 //! ever added, at the end, and the version counts what breaks.
 
-use crate::{attach, exec, hooks};
+use crate::{attach, blob, exec, hooks};
 use kernel::{
     bindings,
     ffi::c_uint,
     prelude::*,
-    securityfs::{Dir, Show},
+    securityfs::{Command, Dir, Show},
     seq_file::{seq_print, SeqFile},
 };
 
@@ -18,7 +18,7 @@ use kernel::{
 const ABI_VERSION: u32 = 1;
 
 /// What this build can do, for tools that have to know.
-const FEATURES: &str = "bpf_lsm cgroup sleepable tracing counters exec_args";
+const FEATURES: &str = "bpf_lsm cgroup sleepable tracing counters exec_args blobs";
 
 /// Makes the files. Called once, at boot.
 pub(crate) fn init() -> Result {
@@ -27,7 +27,8 @@ pub(crate) fn init() -> Result {
     dir.file::<Version>(c"version", 0o444)?;
     // Which programs guard a system is not for everyone.
     dir.file::<Status>(c"status", 0o400)?;
-    dir.file::<Hooks>(c"hooks", 0o400)
+    dir.file::<Hooks>(c"hooks", 0o400)?;
+    dir.command_file::<Blobs>(c"blobs", 0o600)
 }
 
 struct Version;
@@ -98,5 +99,23 @@ impl Show for Hooks {
             seq_print!(m, "{}\n", if separator.is_empty() { "-" } else { "" });
         }
         Ok(())
+    }
+}
+
+struct Blobs;
+
+impl Show for Blobs {
+    fn show(m: &SeqFile) -> Result {
+        blob::show(m);
+        Ok(())
+    }
+}
+
+impl Command for Blobs {
+    // What labels mean is the policy's.
+    const CAPABILITY: u32 = bindings::CAP_MAC_ADMIN;
+
+    fn command(line: &[u8]) -> Result {
+        blob::command(line)
     }
 }

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What of KRSI's blobs has to be C: the boot parameter, and the kfuncs, which
+ * know where the objects of each class have their blob. See
+ * Documentation/security/krsi-blobs.rst for why the memory that they return
+ * stays as long as the program runs.
+ */
+
+#include <linux/binfmts.h>
+#include <linux/blk_types.h>
+#include <linux/bpf.h>
+#include <linux/btf.h>
+#include <linux/btf_ids.h>
+#include <linux/cred.h>
+#include <linux/fs.h>
+#include <linux/init.h>
+#include <linux/ipc.h>
+#include <linux/key.h>
+#include <linux/krsi_blob.h>
+#include <linux/msg.h>
+#include <linux/perf_event.h>
+#include <linux/sched.h>
+#include <net/sock.h>
+
+static int __init krsi_blob_param(char *sizes)
+{
+	krsi_blob_setup(sizes);
+	return 1;
+}
+__setup("krsi.blob=", krsi_blob_param);
+
+static void *backing_file_blob(const struct file *file)
+{
+	return file->f_mode & FMODE_BACKING ? backing_file_security(file) : NULL;
+}
+
+/* Request and time-wait sockets are smaller than a struct sock. */
+static void *sock_blob(const struct sock *sk)
+{
+	return sk_fullsock(sk) ? sk->sk_security : NULL;
+}
+
+__bpf_kfunc_start_defs();
+
+/*
+ * krsi_CLASS_blob - the bytes that an object has for a slot
+ * @object: the object, which the verifier knows to be alive
+ * @slot: number of the slot, as /sys/kernel/security/krsi/blobs has it
+ * @rdwr_buf_size: size of the slot in bytes
+ *
+ * Context: any.
+ * Returns the bytes, zero until a program writes to them or they are inherited,
+ * or NULL if there is no such slot of this class and size or if the object has
+ * no blob.
+ *
+ * NULL is looked for because a few hooks pass it where the verifier believes
+ * that they do not: msg_queue_msgctl() for IPC_INFO, for one.
+ */
+#define KRSI_BLOB_KFUNC(NAME, CLASS, TYPE, OBJECT, BLOB)		\
+__bpf_kfunc char *krsi_##NAME##_blob(TYPE OBJECT, u32 slot,		\
+				     u32 rdwr_buf_size)			\
+{									\
+	return krsi_blob_at(KRSI_BLOB_##CLASS, (OBJECT) ? BLOB : NULL, \
+			    slot, rdwr_buf_size);			\
+}
+
+KRSI_BLOB_KFUNC(cred, cred, struct cred *, cred, cred->security)
+KRSI_BLOB_KFUNC(task, task, struct task_struct *, task, task->security)
+KRSI_BLOB_KFUNC(file, file, struct file *, file, file->f_security)
+KRSI_BLOB_KFUNC(backing_file, backing_file, struct file *, file,
+		backing_file_blob(file))
+KRSI_BLOB_KFUNC(inode, inode, struct inode *, inode, inode->i_security)
+KRSI_BLOB_KFUNC(superblock, superblock, struct super_block *, sb, sb->s_security)
+KRSI_BLOB_KFUNC(sock, sock, struct sock *, sk, sock_blob(sk))
+KRSI_BLOB_KFUNC(ipc, ipc, struct kern_ipc_perm *, perm, perm->security)
+KRSI_BLOB_KFUNC(msg_msg, msg_msg, struct msg_msg *, msg, msg->security)
+#ifdef CONFIG_KEYS
+KRSI_BLOB_KFUNC(key, key, struct key *, key, key->security)
+#endif
+KRSI_BLOB_KFUNC(bdev, bdev, struct block_device *, bdev, bdev->bd_security)
+KRSI_BLOB_KFUNC(perf_event, perf_event, struct perf_event *, event,
+		event->security)
+KRSI_BLOB_KFUNC(bpf_map, bpf_map, struct bpf_map *, map, map->security)
+KRSI_BLOB_KFUNC(bpf_prog, bpf_prog, struct bpf_prog *, prog, prog->aux->security)
+KRSI_BLOB_KFUNC(bpf_token, bpf_token, struct bpf_token *, token, token->security)
+
+/* The credentials that an exec prepares; none once they are committed. */
+KRSI_BLOB_KFUNC(bprm_cred, cred, struct linux_binprm *, bprm,
+		(bprm->cred ? bprm->cred->security : NULL))
+
+/**
+ * krsi_current_cred_blob - the bytes that the current credentials have for a slot
+ * @slot: as for the others
+ * @rdwr_buf_size: as for the others
+ *
+ * The subjective credentials of the current task, which only the task itself
+ * changes, and not while it runs a program.
+ *
+ * Context: any; in an interrupt, of the task that is interrupted.
+ * Return: as for the others.
+ */
+__bpf_kfunc char *krsi_current_cred_blob(u32 slot, u32 rdwr_buf_size)
+{
+	return krsi_blob_at(KRSI_BLOB_cred, current_cred()->security, slot,
+			    rdwr_buf_size);
+}
+
+__bpf_kfunc_end_defs();
+
+BTF_KFUNCS_START(krsi_blob_kfuncs)
+BTF_ID_FLAGS(func, krsi_cred_blob, KF_RET_NULL)
+BTF_ID_FLAGS(func, krsi_current_cred_blob, KF_RET_NULL)
+BTF_ID_FLAGS(func, krsi_bprm_cred_blob, KF_RET_NULL)
+BTF_ID_FLAGS(func, krsi_task_blob, KF_RET_NULL)
+BTF_ID_FLAGS(func, krsi_file_blob, KF_RET_NULL)
+BTF_ID_FLAGS(func, krsi_backing_file_blob, KF_RET_NULL)
+BTF_ID_FLAGS(func, krsi_inode_blob, KF_RET_NULL)
+BTF_ID_FLAGS(func, krsi_superblock_blob, KF_RET_NULL)
+BTF_ID_FLAGS(func, krsi_sock_blob, KF_RET_NULL)
+BTF_ID_FLAGS(func, krsi_ipc_blob, KF_RET_NULL)
+BTF_ID_FLAGS(func, krsi_msg_msg_blob, KF_RET_NULL)
+#ifdef CONFIG_KEYS
+BTF_ID_FLAGS(func, krsi_key_blob, KF_RET_NULL)
+#endif
+BTF_ID_FLAGS(func, krsi_bdev_blob, KF_RET_NULL)
+BTF_ID_FLAGS(func, krsi_perf_event_blob, KF_RET_NULL)
+BTF_ID_FLAGS(func, krsi_bpf_map_blob, KF_RET_NULL)
+BTF_ID_FLAGS(func, krsi_bpf_prog_blob, KF_RET_NULL)
+BTF_ID_FLAGS(func, krsi_bpf_token_blob, KF_RET_NULL)
+BTF_KFUNCS_END(krsi_blob_kfuncs)
+
+/* LSM programs share their kfuncs with those that trace. */
+static int krsi_blob_kfunc_filter(const struct bpf_prog *prog, u32 kfunc_id)
+{
+	if (!btf_id_set8_contains(&krsi_blob_kfuncs, kfunc_id))
+		return 0;
+	return prog->type == BPF_PROG_TYPE_LSM ? 0 : -EACCES;
+}
+
+static const struct btf_kfunc_id_set krsi_blob_kfunc_set = {
+	.owner = THIS_MODULE,
+	.set = &krsi_blob_kfuncs,
+	.filter = krsi_blob_kfunc_filter,
+};
+
+/**
+ * krsi_blob_register_kfuncs - let LSM programs call the kfuncs above
+ *
+ * Context: late_initcall or later; may sleep.
+ * Return: 0, or a negative errno.
+ */
+int krsi_blob_register_kfuncs(void)
+{
+	return register_btf_kfunc_id_set(BPF_PROG_TYPE_LSM,
+					 &krsi_blob_kfunc_set);
+}

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Blobs: bytes that KRSI has in kernel objects, from the objects' first moment.
+//!
+//! The framework allocates one blob for each object and gives each LSM the part that it asked for
+//! at boot. KRSI's part is divided into *slots*, which are claimed by name while the system runs
+//! and which programs access by number. See `Documentation/security/krsi-blobs.rst`.
+//!
+//! - [`parse`]: what the boot parameter and the file `blobs` say
+//! - [`slots`]: the table of slots
+//! - [`access`]: from an object and a slot's number to bytes
+//! - [`inherit`]: slots that new credentials and tasks take over
+
+mod access;
+mod inherit;
+mod parse;
+mod slots;
+
+use kernel::{
+    bindings,
+    error::to_result,
+    fmt,
+    lsm::BlobSizes,
+    prelude::*,
+    seq_file::{seq_print, SeqFile},
+    str::BStr,
+    sync::atomic::{Atomic, Relaxed},
+};
+use parse::{Command, Sizes};
+use slots::{Owner, Slot, Table};
+
+/// Defines [`Class`] from the fields of `struct lsm_blob_sizes`.
+macro_rules! classes {
+    ($($name:ident: $field:ident,)*) => {
+        /// The kinds of objects that have a blob.
+        #[allow(non_camel_case_types)]
+        #[derive(Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum Class {
+            $(
+                #[doc = concat!("`", stringify!($field), "`.")]
+                $name,
+            )*
+        }
+
+        impl Class {
+            /// All classes, in the order of their numbers.
+            pub(crate) const ALL: [Self; COUNT] = [$(Self::$name),*];
+
+            /// The name, as users know it.
+            pub(crate) const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($name),)*
+                }
+            }
+
+            /// The class's size, which the framework turns into an offset.
+            const fn field(self, sizes: &mut bindings::lsm_blob_sizes) -> &mut c_uint {
+                match self {
+                    $(Self::$name => &mut sizes.$field,)*
+                }
+            }
+        }
+
+        // C has the same numbers.
+        kernel::macros::paste! {
+            $(const _: () = assert!(
+                Class::$name as c_uint == bindings::[<krsi_blob_class_KRSI_BLOB_ $name>] as c_uint
+            );)*
+        }
+    };
+}
+
+/// How many classes there are.
+pub(crate) const COUNT: usize = bindings::krsi_blob_class_KRSI_BLOB_COUNT as usize;
+
+// All fields but the number of extended attributes are sizes of blobs: no class is missing.
+const _: () = assert!(COUNT + 1 == size_of::<bindings::lsm_blob_sizes>() / size_of::<c_uint>());
+
+classes! {
+    cred: lbs_cred,
+    task: lbs_task,
+    file: lbs_file,
+    backing_file: lbs_backing_file,
+    inode: lbs_inode,
+    superblock: lbs_superblock,
+    sock: lbs_sock,
+    ipc: lbs_ipc,
+    msg_msg: lbs_msg_msg,
+    key: lbs_key,
+    bdev: lbs_bdev,
+    perf_event: lbs_perf_event,
+    tun_dev: lbs_tun_dev,
+    ib: lbs_ib,
+    bpf_map: lbs_bpf_map,
+    bpf_prog: lbs_bpf_prog,
+    bpf_token: lbs_bpf_token,
+}
+
+/// The alignment of every slot, and of the sizes that can be reserved.
+pub(crate) const ALIGN: u32 = 8;
+
+/// The most that can be reserved in a class, in bytes.
+pub(crate) const MAX_RESERVED: u32 = 1024;
+
+/// What else is in KRSI's part of an inode's blob, in front: where the bpf LSM has the storage that
+/// BPF programs allocate.
+const STORAGE: u32 = size_of::<bindings::bpf_storage_blob>() as u32;
+const _: () = assert!(STORAGE % ALIGN == 0);
+
+/// What the framework is asked for, and then where it put that.
+#[link_section = ".data..ro_after_init"]
+pub(crate) static SIZES: BlobSizes = BlobSizes::new(request(&Sizes::DEFAULT));
+
+/// How much is reserved, and where.
+struct Space {
+    /// Bytes for slots in each object. 0: the class has none, and `base` means nothing.
+    reserved: Atomic<u32>,
+    /// Offset of the first of them in the object's blob. Known once the framework has started KRSI.
+    base: Atomic<u32>,
+}
+
+/// The space in each class. Written at boot, when there is one CPU.
+static SPACES: [Space; COUNT] = {
+    let mut spaces = [const {
+        Space {
+            reserved: Atomic::new(0),
+            base: Atomic::new(0),
+        }
+    }; COUNT];
+    let mut i = 0;
+    while i < COUNT {
+        spaces[i].reserved = Atomic::new(Sizes::DEFAULT.bytes[i]);
+        i += 1;
+    }
+    spaces
+};
+
+/// The classes that boot parameters have named: a bit for each. Written as [`SPACES`].
+static NAMED: Atomic<u32> = Atomic::new(0);
+
+/// What to ask the framework for to have these sizes.
+const fn request(sizes: &Sizes) -> bindings::lsm_blob_sizes {
+    // SAFETY: All fields are integers.
+    let mut request = unsafe { core::mem::zeroed::<bindings::lsm_blob_sizes>() };
+    let mut i = 0;
+    while i < COUNT {
+        let class = Class::ALL[i];
+        *class.field(&mut request) = before(class) + sizes.bytes[i];
+        i += 1;
+    }
+    request
+}
+
+/// The bytes in front of a class's slots that are KRSI's own.
+const fn before(class: Class) -> u32 {
+    match class {
+        Class::inode => STORAGE,
+        _ => 0,
+    }
+}
+
+fn reserved() -> [u32; COUNT] {
+    core::array::from_fn(|i| SPACES[i].reserved.load(Relaxed))
+}
+
+/// Takes the value of a boot parameter `krsi.blob=`, of which there may be several.
+///
+/// What is wrong in it is logged and passed over. Called at boot, before the framework asks.
+///
+/// # Safety
+///
+/// `text` must be a C string. To be called with one CPU, before [`init`].
+#[export]
+pub(crate) unsafe extern "C" fn krsi_blob_setup(text: *const c_char) {
+    // SAFETY: By the safety requirements.
+    let text = unsafe { CStr::from_char_ptr(text) }.to_bytes();
+    let mut sizes = Sizes {
+        bytes: reserved(),
+        named: NAMED.load(Relaxed),
+    };
+
+    sizes.apply(text, |item, why| {
+        pr_warn!(
+            "krsi.blob: ignoring \"{}\": {}\n",
+            BStr::from_bytes(&item[..item.len().min(64)]),
+            why.reason()
+        )
+    });
+    NAMED.store(sizes.named, Relaxed);
+    for (space, bytes) in SPACES.iter().zip(sizes.bytes) {
+        space.reserved.store(bytes, Relaxed);
+    }
+    // SAFETY: There is one CPU, and the framework has not come to this yet.
+    unsafe { *SIZES.as_ptr() = request(&sizes) };
+}
+
+/// Learns where the framework put the blobs. Called once, by KRSI's initialiser.
+pub(crate) fn init() {
+    // SAFETY: There is one CPU; the framework is done with the sizes, which are offsets now.
+    let mut offsets = unsafe { *SIZES.as_ptr() };
+
+    for (class, space) in Class::ALL.into_iter().zip(&SPACES) {
+        space
+            .base
+            .store(*class.field(&mut offsets) + before(class), Relaxed);
+    }
+    // `bpf_inode()` looks for the inode storage of BPF programs here.
+    // SAFETY: There is one CPU, and no program.
+    unsafe { bindings::bpf_lsm_blob_sizes.lbs_inode = offsets.lbs_inode };
+    // SAFETY: Called once.
+    unsafe { TABLE.init() };
+    inherit::init();
+}
+
+pub(crate) use inherit::HOOKS;
+
+/// Lets programs access blobs. To be called at `late_initcall`.
+pub(crate) fn register_kfuncs() -> Result {
+    // SAFETY: An FFI call.
+    to_result(unsafe { bindings::krsi_blob_register_kfuncs() })
+}
+
+kernel::sync::global_lock! {
+    /// The slots. Taken over the locks of the jump label code.
+    // SAFETY: Initialised by `init` before first use.
+    unsafe(uninit) static TABLE: Mutex<Table> = Table::new();
+}
+
+/// Does what a line says that is written to the file `blobs`. May sleep.
+///
+/// Whoever calls this has checked that the writer may.
+///
+/// - `EINVAL`: not a command, or a value that is out of range
+/// - `ENODEV`: there is no such class
+/// - `ENXIO`: nothing is reserved in the class
+/// - `ENOSPC`: too little is left, of bytes or of numbers
+/// - `EEXIST`: there is a slot of that name that is not the same
+/// - `ENOENT`: there is no slot of that name to be released
+/// - `ENOMEM`
+pub(crate) fn command(line: &[u8]) -> Result {
+    let command = Command::parse(line)?;
+    let mut table = TABLE.lock();
+
+    match command {
+        Command::Claim(claim) => {
+            // SAFETY: An FFI call.
+            let nonce = unsafe { bindings::get_random_u32() };
+            let (slot, new) = table.claim(&claim, Owner::Runtime, &reserved(), nonce)?;
+            if new {
+                // New objects inherit the slot before there is anything to be inherited.
+                inherit::add(slot);
+                access::publish(slot);
+            }
+        }
+        Command::Release { class, name } => {
+            let slot = table.release(class, name)?;
+            access::withdraw(slot);
+            inherit::remove(slot);
+        }
+    }
+    Ok(())
+}
+
+/// Writes the file `blobs`. May sleep.
+pub(crate) fn show(m: &SeqFile) {
+    let table = TABLE.lock();
+
+    for class in Class::ALL {
+        let reserved = SPACES[class as usize].reserved.load(Relaxed);
+        let free = table.free(class, reserved);
+        seq_print!(
+            m,
+            "class={} reserved={reserved} free={free}\n",
+            class.name()
+        );
+    }
+    for slot in table.iter() {
+        seq_print!(m, "{slot}\n");
+    }
+}
+
+impl fmt::Display for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_fmt(fmt!(
+            "slot={} class={} name={} offset={} size={} align={} inherit={} owner={} state={}",
+            self.number,
+            self.class.name(),
+            BStr::from_bytes(self.name.as_bytes()),
+            self.offset,
+            self.size,
+            self.align,
+            self.inherit.name(),
+            self.owner.name(),
+            if self.live { "live" } else { "released" },
+        ))
+    }
+}
