@@ -87,11 +87,11 @@ check_sparse() {
 check_checkpatch() {
 	"$TOP/scripts/export-series.sh" || return 1
 	# Who signs off is up to who sends the series; MAINTAINERS and the list of
-	# boot parameters are edited by a patch of their own; ENOSYS and ENOTSUPP are what hooks and the verifier
-	# return; KRSI is BPF code, whose RCU is tasks trace; loaders have signal
-	# handlers, hence volatile; macros that make tables of hooks and of static
-	# calls are no expressions. A GIT_DIR that is not there leaves out a check
-	# that needs more Python than the root has.
+	# boot parameters are edited by a patch of their own; ENOSYS and ENOTSUPP are
+	# what hooks and the verifier return; KRSI is BPF code, whose RCU is tasks
+	# trace; loaders have signal handlers, hence volatile; macros that make tables
+	# of hooks and of static calls are no expressions. A GIT_DIR that is not there
+	# leaves out a check that needs more Python than the root has.
 	"$TOP/scripts/enter" env GIT_DIR=/none sh -ec 'perl build/linux/scripts/checkpatch.pl \
 		--root=build/linux --strict --no-signoff --no-summary --terse --show-types \
 		--ignore FILE_PATH_CHANGES,UNDOCUMENTED_SETUP \

@@ -13,6 +13,10 @@ tests=$TOP/tools/testing/selftests/krsi
 in_tests=$IN_TOP/build/linux/tools/testing/selftests/krsi
 out=$BUILD/test
 lsms=landlock,lockdown,yama
+# Space for the slots of blob_test, and what is to be refused.
+blobs="krsi.blob=cred:128,task:128,file:64,backing_file:64,inode:512,superblock:64,sock:64,ipc:64"
+blobs+=",msg_msg:64,key:64,bdev:64,perf_event:64,bpf_map:64,bpf_prog:64,bpf_token:64"
+blobs+=" krsi.blob=tun_dev:16,nonsense,dentry:8,inode:8,ib:12,ib:4096"
 
 "$TOP/scripts/root.sh"
 stage "Testing the reader of test results"
@@ -36,7 +40,7 @@ if [ -n "${TESTS:-}" ]; then
 fi
 
 # Programs that want a command line of their own, below.
-mapfile -t ordinary < <(printf '%s\n' "${all[@]}" | grep -vxE 'inactive_test|both_test|cargo' || :)
+mapfile -t ordinary < <(printf '%s\n' "${all[@]}" | grep -vxE 'inactive_test|both_test|blob_none_test|cargo' || :)
 # Programs that have something to say where no LSM runs programs.
 mapfile -t neither < <(printf '%s\n' "${all[@]}" | grep -xE 'inactive_test|tool_test.py' || :)
 
@@ -68,10 +72,16 @@ if [ -z "${TESTS:-}" ] || wanted cargo; then
 	} >"$out/krsi-command.cargo"
 fi
 ! wanted tool_test.py || "$TOP/scripts/tools.sh"
-boot krsi "lsm=$lsms,krsi kunit.autorun=1" krsi "${ordinary[@]}"
+boot krsi "lsm=$lsms,krsi $blobs kunit.autorun=1" krsi "${ordinary[@]}"
 boot bpf "lsm=$lsms,bpf" bpf "${both[@]}"
 if [ ${#neither[@]} -gt 0 ]; then
 	boot neither "lsm=$lsms" - "${neither[@]}"
+fi
+if wanted blob_none_test; then
+	boot no-blobs "lsm=$lsms,krsi" - blob_none_test
+fi
+if wanted blob_test; then
+	boot tomoyo "lsm=$lsms,tomoyo,krsi $blobs" - blob_test
 fi
 if wanted both_test; then
 	boot krsi-first "lsm=$lsms,krsi,bpf" - both_test

@@ -197,6 +197,7 @@ int main(int argc, char **argv)
 	bench_hooks();
 	bench_syscalls();
 	bench_storage();
+	bench_blob();
 	bench_attach();
 	bench_memory();
 	bench_exec();

@@ -87,6 +87,7 @@ void bench_syscalls(void);
 void bench_attach(void);
 void bench_memory(void);
 void bench_storage(void);
+void bench_blob(void);
 void bench_exec(void);
 void bench_contention(void);
 
