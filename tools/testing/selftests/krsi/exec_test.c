@@ -374,19 +374,20 @@ static void expect_env(struct __test_metadata *const _metadata, FIXTURE_DATA(exe
 	EXPECT_EQ(-EINVAL, self->bss->empty_name_ret);
 }
 
-#define ENV(...) ((char *[]){ __VA_ARGS__ __VA_OPT__(, ) NULL })
+#define ENV(...) ((char *[]){ __VA_ARGS__ })
 
 TEST_F(exec, env)
 {
 	self->bss->ask_env = true;
-	expect_env(_metadata, self, ENV(), NULL);
-	expect_env(_metadata, self, ENV("KRSI_TEST=value"), "value");
-	expect_env(_metadata, self, ENV("KRSI_TEST="), "");
-	expect_env(_metadata, self, ENV("KRSI_TEST==a=b"), "=a=b");
-	expect_env(_metadata, self, ENV("A=KRSI_TEST=no", "KRSI_TEST=yes"), "yes");
+	expect_env(_metadata, self, ENV(NULL), NULL);
+	expect_env(_metadata, self, ENV("KRSI_TEST=value", NULL), "value");
+	expect_env(_metadata, self, ENV("KRSI_TEST=", NULL), "");
+	expect_env(_metadata, self, ENV("KRSI_TEST==a=b", NULL), "=a=b");
+	expect_env(_metadata, self, ENV("A=KRSI_TEST=no", "KRSI_TEST=yes", NULL), "yes");
 	expect_env(_metadata, self, ENV("", "KRSI_TEST", "KRSI_TESTS=no", "KRSI_TES=no", "=",
-					"XKRSI_TEST=no"), NULL);
-	expect_env(_metadata, self, ENV("", "KRSI_TEST", "KRSI_TEST=yes", "KRSI_TESTS=no"), "yes");
+					"XKRSI_TEST=no", NULL), NULL);
+	expect_env(_metadata, self, ENV("", "KRSI_TEST", "KRSI_TEST=yes", "KRSI_TESTS=no", NULL),
+		   "yes");
 }
 
 /* Which one a program takes is its own affair: there is no value to decide on. */
@@ -396,7 +397,7 @@ TEST_F(exec, env_twice)
 
 	self->bss->ask_env = true;
 	memset(self->bss->env, 'x', BUFFER);
-	asked(_metadata, self, argv, ENV("KRSI_TEST=good", "A=", "KRSI_TEST=bad"));
+	asked(_metadata, self, argv, ENV("KRSI_TEST=good", "A=", "KRSI_TEST=bad", NULL));
 	EXPECT_EQ(-ENOTUNIQ, self->bss->env_ret);
 	EXPECT_EQ(0, self->bss->env[0]);
 	EXPECT_EQ(0, self->bss->env[BUFFER - 1]);
@@ -412,11 +413,11 @@ TEST_F_TIMEOUT(exec, env_among_many, 60)
 	envp[1000] = value;
 	expect_env(_metadata, self, envp, value + 10);
 	self->skel->data->size = 8;
-	asked(_metadata, self, ENV("zero"), envp);
+	asked(_metadata, self, ENV("zero", NULL), envp);
 	EXPECT_EQ(sizeof(value) - 10, self->bss->env_ret);
 	EXPECT_STREQ("vvvvvvv", (char *)self->bss->env);
 	self->skel->data->size = 0;
-	asked(_metadata, self, ENV("zero"), envp);
+	asked(_metadata, self, ENV("zero", NULL), envp);
 	EXPECT_EQ(sizeof(value) - 10, self->bss->env_ret);
 	envp[0] = value;
 	envp[1000] = text;
@@ -439,7 +440,7 @@ TEST_F(exec, reads)
 			bss->read_off = off;
 			self->skel->data->size = room;
 			memset(bss->read, 'x', BUFFER);
-			asked(_metadata, self, argv, ENV("A=1", "B=2"));
+			asked(_metadata, self, argv, ENV("A=1", "B=2", NULL));
 			want = off > sizeof(area) ? 0 : sizeof(area) - off;
 			if (want > room)
 				want = room;
@@ -452,10 +453,10 @@ TEST_F(exec, reads)
 	self->skel->data->size = BUFFER;
 	for (i = 30; i < 64; i++) {
 		bss->read_off = 1ULL << i;
-		asked(_metadata, self, argv, ENV("A=1", "B=2"));
+		asked(_metadata, self, argv, ENV("A=1", "B=2", NULL));
 		EXPECT_EQ(0, bss->read_ret);
 		bss->read_off = -(1ULL << (i - 30));
-		asked(_metadata, self, argv, ENV("A=1", "B=2"));
+		asked(_metadata, self, argv, ENV("A=1", "B=2", NULL));
 		EXPECT_EQ(0, bss->read_ret);
 	}
 }
@@ -469,12 +470,12 @@ TEST_F_TIMEOUT(exec, reads_far, 60)
 	bss->ask_read = true;
 	for (off = 4000; off < 15 * STRING_MAX - BUFFER; off += 333333) {
 		bss->read_off = off;
-		asked(_metadata, self, argv, ENV());
+		asked(_metadata, self, argv, ENV(NULL));
 		EXPECT_EQ(BUFFER, bss->read_ret);
 		EXPECT_EQ(0, memcmp(bss->read, argv[0] + off, BUFFER));
 	}
 	bss->read_off = 15 * STRING_MAX - 100;
-	asked(_metadata, self, argv, ENV());
+	asked(_metadata, self, argv, ENV(NULL));
 	EXPECT_EQ(100, bss->read_ret);
 	free_strings(argv);
 }
@@ -506,7 +507,7 @@ TEST_F(exec, scripts)
 	write_script(_metadata, "/tmp/inner", "#!" IDLE "\n");
 	write_script(_metadata, "/tmp/outer", "#!/tmp/inner an option\n");
 	self->bss->ask_dump = true;
-	pid = start("/tmp/outer", argv, ENV("KRSI_TEST=1"));
+	pid = start("/tmp/outer", argv, ENV("KRSI_TEST=1", NULL));
 	ASSERT_LT(0, pid) TH_LOG("%s", strerror(-pid));
 	newest(_metadata, self);
 	ASSERT_EQ(3, self->dumps.count);
@@ -531,7 +532,7 @@ TEST_F(exec, creds_for_exec)
 
 	self->bss->ask_dump = true;
 	move_to(_metadata, self, self->skel->progs.creds_for_exec);
-	pid = start(IDLE, argv, ENV("A=1"));
+	pid = start(IDLE, argv, ENV("A=1", NULL));
 	ASSERT_LT(0, pid);
 	expect_same(_metadata, newest(_metadata, self), pid);
 	EXPECT_EQ(SIGKILL, stop(pid));
@@ -545,7 +546,7 @@ TEST_F(exec, creds_from_file)
 	self->bss->ask_dump = true;
 	move_to(_metadata, self, self->skel->progs.creds_from_file);
 	write_script(_metadata, "/tmp/script", "#!" IDLE "\n");
-	pid = start("/tmp/script", argv, ENV("A=1"));
+	pid = start("/tmp/script", argv, ENV("A=1", NULL));
 	ASSERT_LT(0, pid);
 	expect_same(_metadata, newest(_metadata, self), pid);
 	EXPECT_EQ(1, self->dumps.count);
@@ -559,8 +560,8 @@ static int execve_check(void)
 	int status;
 
 	if (!pid)
-		_exit(syscall(SYS_execveat, AT_FDCWD, IDLE, argv, ENV("A=1"), AT_EXECVE_CHECK) ?
-		      errno : 0);
+		_exit(syscall(SYS_execveat, AT_FDCWD, IDLE, argv, ENV("A=1", NULL),
+			      AT_EXECVE_CHECK) ? errno : 0);
 	waitpid(pid, &status, 0);
 	return -WEXITSTATUS(status);
 }
@@ -657,7 +658,7 @@ TEST_F(exec, full_buffer)
 
 	ASSERT_LE(0, lost);
 	bss->ask_small_dump = true;
-	asked(_metadata, self, argv, ENV());
+	asked(_metadata, self, argv, ENV(NULL));
 	EXPECT_EQ(-ENOSPC, bss->dump_ret);
 	EXPECT_EQ(lost + 1, status_of("\nexec_dump_lost "));
 	/* What user space has got does not look whole. */
@@ -670,7 +671,7 @@ TEST_F(exec, full_buffer)
 	dumps_clear(&self->dumps);
 
 	/* There is room again. */
-	asked(_metadata, self, ENV("short"), ENV());
+	asked(_metadata, self, ENV("short", NULL), ENV(NULL));
 	EXPECT_LT(0, bss->dump_ret);
 	EXPECT_EQ(lost + 1, status_of("\nexec_dump_lost "));
 	ASSERT_LT(0, ring_buffer__consume(self->small_ring));
@@ -688,7 +689,7 @@ TEST_F(exec, dump_refuses)
 	bss->ask_dump = true;
 	for (bit = 0; bit < 64; bit++) {
 		bss->dump_flags = 1ULL << bit;
-		asked(_metadata, self, ENV("x"), ENV());
+		asked(_metadata, self, ENV("x", NULL), ENV(NULL));
 		known = bss->dump_flags & (BPF_RB_NO_WAKEUP | BPF_RB_FORCE_WAKEUP);
 		EXPECT_EQ(known, bss->dump_ret > 0) TH_LOG("bit %d", bit);
 		EXPECT_TRUE(known || bss->dump_ret == -EINVAL) TH_LOG("bit %d", bit);
@@ -696,7 +697,7 @@ TEST_F(exec, dump_refuses)
 	bss->dump_flags = 0;
 	bss->ask_dump = false;
 	bss->ask_array_dump = true;
-	asked(_metadata, self, ENV("x"), ENV());
+	asked(_metadata, self, ENV("x", NULL), ENV(NULL));
 	EXPECT_EQ(-EINVAL, bss->dump_ret);
 }
 
@@ -721,13 +722,13 @@ TEST_F(exec, perf_events)
 	/* No events yet. */
 	bss->ask_event_dump = true;
 	bss->dump_flags = BPF_F_CURRENT_CPU;
-	asked(_metadata, self, argv, ENV("A=1"));
+	asked(_metadata, self, argv, ENV("A=1", NULL));
 	EXPECT_EQ(-ENOENT, bss->dump_ret);
 
 	buffer = perf_buffer__new(bpf_map__fd(self->skel->maps.events), 64, on_event, on_lost,
 				  &self->dumps, NULL);
 	ASSERT_NE(NULL, buffer);
-	asked(_metadata, self, argv, ENV("A=1"));
+	asked(_metadata, self, argv, ENV("A=1", NULL));
 	EXPECT_LT(0, bss->dump_ret);
 	ASSERT_LT(0, perf_buffer__consume(buffer) + 1);
 	EXPECT_EQ(NULL, self->dumps.error) TH_LOG("%s", self->dumps.error);
@@ -741,11 +742,11 @@ TEST_F(exec, perf_events)
 
 	/* Flags are a CPU, and that of the task. */
 	bss->dump_flags = 1 << 20;
-	asked(_metadata, self, ENV("x"), ENV());
+	asked(_metadata, self, ENV("x", NULL), ENV(NULL));
 	EXPECT_EQ(-E2BIG, bss->dump_ret);
 	for (bit = 32; bit < 64; bit++) {
 		bss->dump_flags = 1ULL << bit;
-		asked(_metadata, self, ENV("x"), ENV());
+		asked(_metadata, self, ENV("x", NULL), ENV(NULL));
 		EXPECT_EQ(-EINVAL, bss->dump_ret);
 	}
 	perf_buffer__free(buffer);
@@ -756,7 +757,7 @@ TEST_F(exec, perf_events)
 				  &self->dumps, NULL);
 	ASSERT_NE(NULL, buffer);
 	bss->dump_flags = BPF_F_CURRENT_CPU;
-	asked(_metadata, self, argv, ENV("A=1"));
+	asked(_metadata, self, argv, ENV("A=1", NULL));
 	EXPECT_EQ(-ENOSPC, bss->dump_ret);
 	EXPECT_EQ(lost + 1, status_of("\nexec_dump_lost "));
 	perf_buffer__consume(buffer);
@@ -779,7 +780,7 @@ static void *sleeper_start(void *arg)
 {
 	struct sleeper *sleeper = arg;
 
-	sleeper->result = start(IDLE, sleeper->argv, ENV("KRSI_TEST=value"));
+	sleeper->result = start(IDLE, sleeper->argv, ENV("KRSI_TEST=value", NULL));
 	return NULL;
 }
 
@@ -824,7 +825,7 @@ TEST_F(exec, killed)
 	self->skel->data->arg_index = 0;
 	memset(bss->arg, 'x', BUFFER);
 	memset(bss->env, 'x', BUFFER);
-	fall_asleep(_metadata, self, &sleeper, ENV("zero"));
+	fall_asleep(_metadata, self, &sleeper, ENV("zero", NULL));
 	ASSERT_EQ(0, kill(bss->sleeper, SIGKILL));
 	ASSERT_EQ(0, pthread_join(sleeper.thread, NULL));
 	close(sleeper.uffd);
@@ -934,11 +935,11 @@ TEST_F_TIMEOUT(exec, dump_takes_no_memory, 60)
 	self->bss->ask_dump = true;
 
 	self->bss->allocated = 0;
-	asked(_metadata, self, small, ENV());
+	asked(_metadata, self, small, ENV(NULL));
 	EXPECT_LT(0, self->bss->dump_ret);
 	taken = self->bss->allocated;
 	self->bss->allocated = 0;
-	asked(_metadata, self, large, ENV());
+	asked(_metadata, self, large, ENV(NULL));
 	EXPECT_LT(0, self->bss->dump_ret);
 	EXPECT_EQ(15 * STRING_MAX, newest(_metadata, self)->total);
 	TH_LOG("allocated: %llu bytes for 1 KiB, %llu for 2 MiB", taken, self->bss->allocated);

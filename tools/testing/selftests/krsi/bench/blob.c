@@ -81,7 +81,7 @@ static void no_object(int i)
 }
 
 /* The number of a slot of 8 bytes; 0 if there is no space for one. */
-static unsigned int claim(const char *class)
+static unsigned int slot_of(const char *class)
 {
 	char line[256], want[64];
 	unsigned int number = 0;
@@ -185,7 +185,7 @@ void bench_blob(void)
 	if (!krsi_active)
 		return;
 	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
-		number[i] = claim(kinds[i].class);
+		number[i] = slot_of(kinds[i].class);
 		if (!number[i])
 			return;
 	}
