@@ -704,10 +704,8 @@ mod tests {
         let mut dst = [0; BLOCK];
         for byte in [1, 0x7f, 0x80, 0x81, 0xff] {
             // SAFETY: As large as the source, here and below.
-            assert_eq!(
-                unsafe { copy_counting(dst.as_mut_ptr(), &[byte; BLOCK]) },
-                0
-            );
+            let nuls = unsafe { copy_counting(dst.as_mut_ptr(), &[byte; BLOCK]) };
+            assert_eq!(nuls, 0);
             for at in 0..BLOCK {
                 let mut src = [byte; BLOCK];
                 src[at] = 0;
