@@ -2,8 +2,7 @@
 /*
  * The crossing between KRSI's kfuncs for blobs (C) and its blobs (Rust).
  *
- * Functions marked "Rust" are defined in security/krsi/blob/ with #[export];
- * those marked "C" are defined in kernel/bpf/krsi_blob.c.
+ * Functions marked "Rust" are defined in security/krsi/blob/ with #[export].
  */
 
 #ifndef _LINUX_KRSI_BLOB_H
@@ -43,8 +42,5 @@ void krsi_blob_setup(const char *sizes);
 
 /* Rust: security/krsi/blob/access.rs */
 char *krsi_blob_at(unsigned int class, void *blob, u32 slot, u32 size);
-
-/* C: kernel/bpf/krsi_blob.c */
-int krsi_blob_register_kfuncs(void);
 
 #endif /* _LINUX_KRSI_BLOB_H */

@@ -16,6 +16,7 @@
 #include <linux/init.h>
 #include <linux/ipc.h>
 #include <linux/key.h>
+#include <linux/krsi.h>
 #include <linux/krsi_blob.h>
 #include <linux/msg.h>
 #include <linux/perf_event.h>
@@ -143,14 +144,11 @@ static const struct btf_kfunc_id_set krsi_blob_kfunc_set = {
 	.filter = krsi_blob_kfunc_filter,
 };
 
-/**
- * krsi_blob_register_kfuncs - let LSM programs call the kfuncs above
- *
- * Context: late_initcall or later; may sleep.
- * Return: 0, or a negative errno.
- */
-int krsi_blob_register_kfuncs(void)
+static int __init krsi_blob_init(void)
 {
+	if (!krsi_active())
+		return 0;
 	return register_btf_kfunc_id_set(BPF_PROG_TYPE_LSM,
 					 &krsi_blob_kfunc_set);
 }
+late_initcall(krsi_blob_init);

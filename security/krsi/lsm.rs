@@ -19,7 +19,6 @@ define_lsm!(KRSI {
     blobs: blob::SIZES.as_ptr(),
     init: Some(init),
     initcall_fs: Some(init_securityfs),
-    initcall_late: Some(init_kfuncs),
 });
 
 /// Whether KRSI is the LSM that runs BPF programs. Set at boot and never cleared.
@@ -75,14 +74,6 @@ extern "C" fn init() -> c_int {
 /// Makes the files in securityfs; what fails is logged and enforcement goes on without.
 extern "C" fn init_securityfs() -> c_int {
     match securityfs::init() {
-        Ok(()) => 0,
-        Err(e) => e.to_errno(),
-    }
-}
-
-/// Offers programs what KRSI has for them. Without, they cannot be loaded.
-extern "C" fn init_kfuncs() -> c_int {
-    match blob::register_kfuncs() {
         Ok(()) => 0,
         Err(e) => e.to_errno(),
     }

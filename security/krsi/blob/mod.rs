@@ -17,9 +17,7 @@ mod parse;
 mod slots;
 
 use kernel::{
-    bindings,
-    error::to_result,
-    fmt,
+    bindings, fmt,
     lsm::BlobSizes,
     prelude::*,
     seq_file::{seq_print, SeqFile},
@@ -213,12 +211,6 @@ pub(crate) fn init() {
 }
 
 pub(crate) use inherit::HOOKS;
-
-/// Lets programs access blobs. To be called at `late_initcall`.
-pub(crate) fn register_kfuncs() -> Result {
-    // SAFETY: An FFI call.
-    to_result(unsafe { bindings::krsi_blob_register_kfuncs() })
-}
 
 kernel::sync::global_lock! {
     /// The slots. Taken over the locks of the jump label code.
