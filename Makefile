@@ -8,7 +8,7 @@ override CMD := $(value CMD)
 override APPEND := $(value APPEND)
 override ROWS := $(value ROWS)
 export CMD APPEND SHARE ICOUNT KERNEL MEM CPUS TIMEOUT ACCEL KERNEL_SRC
-export ROWS ROUNDS VARIANTS MITIGATIONS CLOCK WITHOUT
+export TESTS VARIANT ROWS ROUNDS VARIANTS MITIGATIONS CLOCK WITHOUT
 
 .DEFAULT_GOAL := help
 
@@ -18,7 +18,7 @@ help:		## list the targets
 run:		## set up everything, boot KRSI and show a policy at work
 	@scripts/run.sh
 
-test:		## build a debugging kernel, boot it and run all tests
+test:		## build a debugging kernel, boot it and run all tests [VARIANT=kasan] [TESTS='a_test ...']
 	@scripts/test.sh
 
 shell:		## open a shell in a VM with KRSI; 'exit' ends it

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# kernel.sh [debug|without]: configures and builds the kernel; leaves
+# kernel.sh [debug|kasan|without]: configures and builds the kernel; leaves
 # build/bzImage, build/vmlinux and build/config (build/debug/ for the debugging
-# kernel, build/without/ for one without KRSI).
+# kernel, build/kasan/ for one with KASAN, build/without/ for one without KRSI).
 
 . "$(dirname "$0")/lib.sh"
 
@@ -14,9 +14,9 @@ in_obj=$IN_TOP/build/obj${variant:+-$variant}
 jobs=${JOBS:-$(nproc)}
 case $variant in
 '') fragments=(base.config krsi.config) ;;
-debug) fragments=(base.config krsi.config debug.config) ;;
+debug | kasan) fragments=(base.config krsi.config "$variant.config") ;;
 without) fragments=(base.config) ;;
-*) die "there is no kernel '$variant': usage: kernel.sh [debug|without]" ;;
+*) die "there is no kernel '$variant': usage: kernel.sh [debug|kasan|without]" ;;
 esac
 
 "$TOP/scripts/source.sh"

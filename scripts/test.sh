@@ -5,10 +5,12 @@
 # own mistakes, runs KUnit, the selftests and the sample in it, then on
 # mainline's `bpf` LSM whatever has to come out the same there, and ends with
 # 'N passed, N failed, N skipped'. TESTS='a_test b_test' runs only those
-# programs; 'cargo' among them are the command's own tests.
+# programs; 'cargo' among them are the command's own tests. VARIANT=kasan has
+# KASAN in the kernel instead of lockdep.
 
 . "$(dirname "$0")/lib.sh"
 
+variant=${VARIANT:-debug}
 tests=$TOP/tools/testing/selftests/krsi
 in_tests=$IN_TOP/build/linux/tools/testing/selftests/krsi
 out=$BUILD/test
@@ -21,15 +23,15 @@ blobs+=" krsi.blob=tun_dev:16,nonsense,dentry:8,inode:8,ib:12,ib:4096"
 "$TOP/scripts/root.sh"
 stage "Testing the reader of test results"
 logged "$BUILD/log/ktap.log" "$TOP/scripts/enter" python3 -B scripts/ktap_test.py
-"$TOP/scripts/kernel.sh" debug
+"$TOP/scripts/kernel.sh" "$variant"
 stage "Building the selftests"
 logged "$BUILD/log/selftests.log" "$TOP/scripts/enter" make -C "$in_tests" LLVM=1 \
-	"OUTPUT=$IN_TOP/build/selftests" "VMLINUX_BTF=$IN_TOP/build/debug/vmlinux"
-VARIANT=debug "$TOP/scripts/samples.sh"
+	"OUTPUT=$IN_TOP/build/selftests" "VMLINUX_BTF=$IN_TOP/build/$variant/vmlinux"
+VARIANT=$variant "$TOP/scripts/samples.sh"
 
 # What the selftests' Makefile lists, and of it what also runs on `bpf`.
 mapfile -t all < <("$TOP/scripts/enter" make -s -C "$in_tests" LLVM=1 \
-	"OUTPUT=$IN_TOP/build/selftests" "VMLINUX_BTF=$IN_TOP/build/debug/vmlinux" \
+	"OUTPUT=$IN_TOP/build/selftests" "VMLINUX_BTF=$IN_TOP/build/$variant/vmlinux" \
 	--eval 'krsi-list:;@:$(foreach t,$(TEST_PROGS) $(TEST_GEN_PROGS),$(info $(notdir $(t))))' krsi-list)
 [ ${#all[@]} -gt 0 ] || die "the selftests' Makefile lists no test programs"
 both=()
@@ -54,7 +56,7 @@ boot() {
 	local name=$1 append=$2 lsm=$3 status=0
 	shift 3
 	stage "Testing with $append"
-	KERNEL=$BUILD/debug/bzImage CONSOLE=$out/$name.console TIMEOUT=${TIMEOUT:-1800} \
+	KERNEL=$BUILD/$variant/bzImage CONSOLE=$out/$name.console TIMEOUT=${TIMEOUT:-1800} \
 		APPEND="$append ${APPEND:-}" "$TOP/scripts/vm" "scripts/vm.d/tests $lsm $*" \
 		2> >(tee "$out/$name.err" >&2) |
 		tee "$out/$name.out" | sed -un 's/^# krsi-test: begin /  /p' >&2 || status=$?
