@@ -18,6 +18,7 @@
 #include <linux/types.h>
 #include <uapi/linux/krsi.h>
 
+struct bpf_verifier_env;
 struct linux_binprm;
 
 /**
@@ -161,6 +162,10 @@ bool krsi_hook_sleepable(unsigned int hook);
 int krsi_hook_by_id(u32 btf_id);
 u32 krsi_hook_proto(unsigned int hook);
 
+/* C: kernel/bpf/krsi_blob.c */
+int krsi_inline_kfunc(struct bpf_verifier_env *env, unsigned long kfunc,
+		      int insn_idx, struct bpf_insn *insn_buf);
+
 /**
  * struct krsi_counters - per-CPU counters of each hook, summed when read
  * @calls: times that a hook ran with at least one program attached
@@ -190,6 +195,13 @@ static inline struct bpf_tramp_node *krsi_find_prog(bpf_func_t bpf_func,
 						    const void *func)
 {
 	return NULL;
+}
+
+static inline int krsi_inline_kfunc(struct bpf_verifier_env *env,
+				    unsigned long kfunc, int insn_idx,
+				    struct bpf_insn *insn_buf)
+{
+	return 0;
 }
 
 #endif /* CONFIG_SECURITY_KRSI */

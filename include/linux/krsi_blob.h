@@ -10,6 +10,8 @@
 
 #include <linux/types.h>
 
+struct bpf_insn;
+
 /**
  * enum krsi_blob_class - the kinds of objects that have an LSM blob
  *
@@ -42,5 +44,43 @@ void krsi_blob_setup(const char *sizes);
 
 /* Rust: security/krsi/blob/access.rs */
 char *krsi_blob_at(unsigned int class, void *blob, u32 slot, u32 size);
+
+/**
+ * struct krsi_blob_path - how to get from an object to its blob
+ * @class: the kind of blob
+ * @len: how many pointers there are to follow; the last one is to the blob
+ * @null: what can be NULL: bit 0 the object, bit N what the Nth pointer is to
+ * @offset: where each pointer is in what the one before it is to
+ */
+struct krsi_blob_path {
+	u32 class;
+	u32 len;
+	u32 null;
+	s16 offset[2];
+};
+
+/**
+ * struct krsi_blob_call - a call of a kfunc, of which the verifier knows enough
+ * @path: from the object to its blob
+ * @insns: the instructions of the program
+ * @first: set to the first of them that may have been removed
+ * @index: which of them is the call
+ * @reg: the register that has the slot's number; the next one has the size
+ * @slot: the slot's number
+ * @size: its size
+ */
+struct krsi_blob_call {
+	const struct krsi_blob_path *path;
+	struct bpf_insn *insns;
+	u32 first;
+	u32 index;
+	u32 reg;
+	u32 slot;
+	u32 size;
+};
+
+/* Rust: security/krsi/blob/inline.rs */
+int krsi_blob_replace(struct krsi_blob_call *call, struct bpf_insn *buf,
+		      unsigned int len);
 
 #endif /* _LINUX_KRSI_BLOB_H */

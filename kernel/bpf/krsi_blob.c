@@ -9,9 +9,11 @@
 #include <linux/binfmts.h>
 #include <linux/blk_types.h>
 #include <linux/bpf.h>
+#include <linux/bpf_verifier.h>
 #include <linux/btf.h>
 #include <linux/btf_ids.h>
 #include <linux/cred.h>
+#include <linux/filter.h>
 #include <linux/fs.h>
 #include <linux/init.h>
 #include <linux/ipc.h>
@@ -129,6 +131,118 @@ BTF_ID_FLAGS(func, krsi_bpf_map_blob, KF_RET_NULL)
 BTF_ID_FLAGS(func, krsi_bpf_prog_blob, KF_RET_NULL)
 BTF_ID_FLAGS(func, krsi_bpf_token_blob, KF_RET_NULL)
 BTF_KFUNCS_END(krsi_blob_kfuncs)
+
+#ifdef CONFIG_KEYS
+#define KRSI_KEY_PATH							\
+	{ (unsigned long)krsi_key_blob,					\
+	  { KRSI_BLOB_key, 1, BIT(0), { offsetof(struct key, security) } } },
+#else
+#define KRSI_KEY_PATH
+#endif
+
+/*
+ * Where the blob is that a kfunc returns a part of. Nobody checks whether there
+ * is a blob where the framework allocates one for every object, as soon as some
+ * LSM wants it: a class without has no slots. Backing files and sockets are not
+ * here, of which some have no such blob.
+ */
+static const struct {
+	unsigned long kfunc;
+	struct krsi_blob_path path;
+} krsi_blob_paths[] = {
+#define PATH(NAME, TYPE, FIELD)						\
+	{ (unsigned long)krsi_##NAME##_blob,				\
+	  { KRSI_BLOB_##NAME, 1, BIT(0), { offsetof(TYPE, FIELD) } } }
+	PATH(cred, struct cred, security),
+	PATH(task, struct task_struct, security),
+	PATH(file, struct file, f_security),
+	PATH(inode, struct inode, i_security),
+	PATH(superblock, struct super_block, s_security),
+	PATH(ipc, struct kern_ipc_perm, security),
+	PATH(msg_msg, struct msg_msg, security),
+	KRSI_KEY_PATH
+	PATH(bdev, struct block_device, bd_security),
+	PATH(perf_event, struct perf_event, security),
+	PATH(bpf_map, struct bpf_map, security),
+	PATH(bpf_token, struct bpf_token, security),
+#undef PATH
+	/* Programs of the kernel itself have none. */
+	{ (unsigned long)krsi_bpf_prog_blob,
+	  { KRSI_BLOB_bpf_prog, 2, BIT(0) | BIT(2),
+	    { offsetof(struct bpf_prog, aux),
+	      offsetof(struct bpf_prog_aux, security) } } },
+	{ (unsigned long)krsi_bprm_cred_blob,
+	  { KRSI_BLOB_cred, 2, BIT(0) | BIT(1),
+	    { offsetof(struct linux_binprm, cred),
+	      offsetof(struct cred, security) } } },
+};
+
+#if defined(CONFIG_X86_64) && defined(CONFIG_SMP)
+static const struct krsi_blob_path krsi_current_cred_path = {
+	KRSI_BLOB_cred, 2, 0,
+	{ offsetof(struct task_struct, cred), offsetof(struct cred, security) }
+};
+#endif
+
+/**
+ * krsi_inline_kfunc - replace the call of a kfunc by what it does
+ * @env: the verifier's, done with checking the program
+ * @kfunc: address of the kfunc
+ * @insn_idx: index of the call
+ * @insn_buf: where to write the instructions, INSN_BUF_SIZE at most
+ *
+ * Replaces calls for slots that are there, if the verifier has found that number
+ * and size are constants. Removes the instructions that put them in registers.
+ *
+ * Context: may sleep.
+ * Return: how many instructions replace the call; 0 if it is to stay.
+ */
+int krsi_inline_kfunc(struct bpf_verifier_env *env, unsigned long kfunc,
+		      int insn_idx, struct bpf_insn *insn_buf)
+{
+	struct bpf_insn_aux_data *aux = &env->insn_aux_data[insn_idx];
+	struct krsi_blob_call call = {
+		.insns = env->prog->insnsi,
+		.index = insn_idx,
+		.reg = BPF_REG_2,
+	};
+	unsigned int i, len = 1;
+	int cnt;
+
+	if (env->prog->type != BPF_PROG_TYPE_LSM)
+		return 0;
+	for (i = 0; i < ARRAY_SIZE(krsi_blob_paths) && !call.path; i++) {
+		if (krsi_blob_paths[i].kfunc == kfunc)
+			call.path = &krsi_blob_paths[i].path;
+	}
+	insn_buf[0] = BPF_MOV64_REG(BPF_REG_0, BPF_REG_1);
+#if defined(CONFIG_X86_64) && defined(CONFIG_SMP)
+	/* The current task, as bpf_get_current_task() is inlined. */
+	if (kfunc == (unsigned long)krsi_current_cred_blob &&
+	    bpf_jit_supports_percpu_insn()) {
+		call.path = &krsi_current_cred_path;
+		call.reg = BPF_REG_1;
+		insn_buf[0] = BPF_MOV64_IMM(BPF_REG_0,
+					    (u32)(unsigned long)&current_task);
+		insn_buf[1] = BPF_MOV64_PERCPU_REG(BPF_REG_0, BPF_REG_0);
+		insn_buf[2] = BPF_LDX_MEM(BPF_DW, BPF_REG_0, BPF_REG_0, 0);
+		len = 3;
+	}
+#endif
+	if (!call.path || (aux->const_reg_mask >> call.reg & 3) != 3)
+		return 0;
+	call.slot = aux->const_reg_vals[call.reg];
+	call.size = aux->const_reg_vals[call.reg + 1];
+	cnt = krsi_blob_replace(&call, insn_buf, len);
+	if (!cnt)
+		return 0;
+	/* What is removed has no register that is to be extended. */
+	for (i = call.first; i < insn_idx; i++) {
+		if (call.insns[i].code == (BPF_JMP | BPF_JA))
+			env->insn_aux_data[i].zext_dst = false;
+	}
+	return cnt;
+}
 
 /* LSM programs share their kfuncs with those that trace. */
 static int krsi_blob_kfunc_filter(const struct bpf_prog *prog, u32 kfunc_id)

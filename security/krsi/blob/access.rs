@@ -75,6 +75,33 @@ pub(super) fn withdraw(slot: &Slot) {
         .store(0, Relaxed);
 }
 
+/// Where a slot is in the blobs of its class.
+pub(super) struct Place {
+    /// Of the slot's first byte in an object's blob.
+    pub(super) offset: u32,
+    /// What tells that the object's slot can be accessed; [`None`]: it always can.
+    pub(super) ready: Option<Ready>,
+}
+
+/// A word in an object's blob, and its value once a slot can be accessed there.
+pub(super) struct Ready {
+    /// Of the word, in bytes; at most [`i16::MAX`].
+    pub(super) offset: u32,
+    pub(super) value: u32,
+}
+
+/// Finds out where a slot is, of which a program says class, number and size.
+///
+/// It is there as long as the system runs, even if it is released: its bytes become nobody else's.
+pub(super) fn place(class: c_uint, number: u32, size: u32) -> Option<Place> {
+    let entry = &ENTRIES[(number & INDEX) as usize];
+
+    (entry.key.load(Acquire) == key(number, class, size)).then(|| Place {
+        offset: entry.offset.load(Relaxed),
+        ready: None,
+    })
+}
+
 /// Finds the bytes that an object has for a slot.
 ///
 /// `class` is the object's, `blob` what the framework allocated for it, or null; `number` and

@@ -9,10 +9,12 @@
 //! - [`parse`]: what the boot parameter and the file `blobs` say
 //! - [`slots`]: the table of slots
 //! - [`access`]: from an object and a slot's number to bytes
+//! - [`inline`]: the same without a call
 //! - [`inherit`]: slots that new credentials and tasks take over
 
 mod access;
 mod inherit;
+mod inline;
 mod parse;
 mod slots;
 
