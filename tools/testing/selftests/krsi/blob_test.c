@@ -84,6 +84,9 @@ FIXTURE_TEARDOWN(blob)
 {
 	while (self->links)
 		bpf_link__destroy(self->link[--self->links]);
+	/* Whether the verifier replaced a call or not, the label is the same. */
+	if (self->skel && self->skel->bss)
+		EXPECT_EQ(0, self->skel->bss->differ);
 	blob_bpf__destroy(self->skel);
 }
 
@@ -529,7 +532,18 @@ TEST_F(blob, released_slot_is_gone)
 	EXPECT_EQ(0, SEEN(open_close("/tmp/a")));
 	EXPECT_EQ(LABEL, SEEN(open_close("/tmp/a")));
 
+	/* The program that found it keeps it, and a call finds it no more. */
 	ASSERT_EQ(0, blob_command("release inode passing"));
+	EXPECT_EQ(0, self->skel->bss->differ);
+	EXPECT_EQ(LABEL, SEEN(open_close("/tmp/a")));
+	EXPECT_EQ(1, self->skel->bss->differ);
+	bpf_link__destroy(self->link[--self->links]);
+	blob_bpf__destroy(self->skel);
+	self->skel = blob_bpf__open();
+	ASSERT_NE(NULL, self->skel);
+	self->skel->rodata->inode_slot = number;
+	self->skel->bss->target = getpid();
+	attach(_metadata, self, "inode_use", NULL);
 	forget(self);
 	EXPECT_EQ(0, open_close("/tmp/a"));
 	EXPECT_EQ(0, self->skel->bss->found);

@@ -32,9 +32,16 @@ __u64 label;
 __u64 seen;
 /* Labels that were there to be read, that were not, and that were as @label. */
 __u64 found, missing, matched;
+/*
+ * Labels that were elsewhere when asked for by a call. The verifier replaces
+ * calls if it knows the slot, and does not know that @zero is none.
+ */
+__u64 differ;
+__u32 zero;
 
-static __always_inline int use(__u64 *blob)
+static __always_inline int use(__u64 *blob, __u64 *called)
 {
+	differ += blob != called;
 	if (!blob) {
 		missing++;
 		return 0;
@@ -46,8 +53,9 @@ static __always_inline int use(__u64 *blob)
 	return 0;
 }
 
-static __always_inline int check(__u64 *blob)
+static __always_inline int check(__u64 *blob, __u64 *called)
 {
+	differ += blob != called;
 	if (!blob) {
 		missing++;
 		return 0;
@@ -58,10 +66,23 @@ static __always_inline int check(__u64 *blob)
 	return 0;
 }
 
-#define USE(CLASS, OBJECT) \
-	(on_target() ? use(KRSI_BLOB(CLASS, OBJECT, CLASS##_slot, __u64)) : 0)
-#define CHECK(CLASS, OBJECT) \
-	(on_target() ? check(KRSI_BLOB(CLASS, OBJECT, CLASS##_slot, __u64)) : 0)
+static __always_inline int absent(__u64 *blob)
+{
+	return check(blob, blob);
+}
+
+/* The label of an object, and once more. */
+#define BOTH(CLASS, OBJECT)						\
+	KRSI_BLOB(CLASS, OBJECT, CLASS##_slot, __u64),			\
+	KRSI_BLOB(CLASS, OBJECT, CLASS##_slot + zero, __u64)
+#define BOTH_CURRENT(SLOT)						\
+	KRSI_CURRENT_CRED_BLOB(SLOT, __u64), KRSI_CURRENT_CRED_BLOB(SLOT + zero, __u64)
+#define BOTH_BPRM(BPRM)							\
+	(__u64 *)krsi_bprm_cred_blob(BPRM, cred_slot, sizeof(__u64)),	\
+	(__u64 *)krsi_bprm_cred_blob(BPRM, cred_slot + zero, sizeof(__u64))
+
+#define USE(CLASS, OBJECT) (on_target() ? use(BOTH(CLASS, OBJECT)) : 0)
+#define CHECK(CLASS, OBJECT) (on_target() ? check(BOTH(CLASS, OBJECT)) : 0)
 
 SEC("?lsm/task_getpgid")
 int BPF_PROG(task_use, struct task_struct *p)
@@ -78,13 +99,13 @@ int BPF_PROG(task_alloc_check, struct task_struct *task, unsigned long flags)
 SEC("?lsm/task_getsid")
 int BPF_PROG(cred_use, struct task_struct *p)
 {
-	return on_target() ? use(KRSI_CURRENT_CRED_BLOB(cred_slot, __u64)) : 0;
+	return on_target() ? use(BOTH_CURRENT(cred_slot)) : 0;
 }
 
 SEC("?lsm/task_getsid")
 int BPF_PROG(cred_reset_use, struct task_struct *p)
 {
-	return on_target() ? use(KRSI_CURRENT_CRED_BLOB(cred_reset_slot, __u64)) : 0;
+	return on_target() ? use(BOTH_CURRENT(cred_reset_slot)) : 0;
 }
 
 /* Runs behind the inheritance of the same hook. */
@@ -99,7 +120,7 @@ int BPF_PROG(bprm_use, struct linux_binprm *bprm)
 {
 	if (!on_target())
 		return 0;
-	return use((__u64 *)krsi_bprm_cred_blob(bprm, cred_slot, sizeof(__u64)));
+	return use(BOTH_BPRM(bprm));
 }
 
 SEC("?lsm.s/bprm_committed_creds")
@@ -107,9 +128,9 @@ int BPF_PROG(bprm_committed_check, struct linux_binprm *bprm)
 {
 	if (!on_target())
 		return 0;
-	check(KRSI_CURRENT_CRED_BLOB(cred_slot, __u64));
+	check(BOTH_CURRENT(cred_slot));
 	/* There are none any more. */
-	return check((__u64 *)krsi_bprm_cred_blob(bprm, cred_slot, sizeof(__u64)));
+	return check(BOTH_BPRM(bprm));
 }
 
 SEC("?lsm/file_open")
@@ -276,14 +297,14 @@ int BPF_PROG(misuse, struct file *file)
 {
 	if (!on_target())
 		return 0;
-	check(KRSI_BLOB(inode, file->f_inode, file_slot, __u64));
-	check(KRSI_BLOB(file, file, inode_slot, __u64));
-	check((__u64 *)krsi_inode_blob(file->f_inode, inode_slot, 16));
-	check((__u64 *)krsi_inode_blob(file->f_inode, inode_slot, 0x80000008));
-	check(KRSI_BLOB(inode, file->f_inode, 0, __u64));
-	check(KRSI_BLOB(inode, file->f_inode, inode_slot + 256, __u64));
-	check(KRSI_BLOB(inode, file->f_inode, inode_slot + 1, __u64));
-	return check(KRSI_BLOB(inode, file->f_inode, inode_slot & 255, __u64));
+	absent(KRSI_BLOB(inode, file->f_inode, file_slot, __u64));
+	absent(KRSI_BLOB(file, file, inode_slot, __u64));
+	absent((__u64 *)krsi_inode_blob(file->f_inode, inode_slot, 16));
+	absent((__u64 *)krsi_inode_blob(file->f_inode, inode_slot, 0x80000008));
+	absent(KRSI_BLOB(inode, file->f_inode, 0, __u64));
+	absent(KRSI_BLOB(inode, file->f_inode, inode_slot + 256, __u64));
+	absent(KRSI_BLOB(inode, file->f_inode, inode_slot + 1, __u64));
+	return absent(KRSI_BLOB(inode, file->f_inode, inode_slot & 255, __u64));
 }
 
 /* Many CPUs count in one label. */
@@ -302,10 +323,15 @@ int BPF_PROG(inode_count, struct file *file)
 
 /* Refused by the verifier, with the reasons that blob_test.c has. */
 
+static __always_inline int reject(__u64 *blob)
+{
+	return use(blob, blob);
+}
+
 SEC("?lsm/file_open")
 int BPF_PROG(reject_wrong_object, struct file *file)
 {
-	return use(KRSI_BLOB(inode, file, inode_slot, __u64));
+	return reject(KRSI_BLOB(inode, file, inode_slot, __u64));
 }
 
 SEC("?lsm/file_open")
@@ -349,7 +375,7 @@ int BPF_PROG(reject_unchecked, struct file *file)
 SEC("?lsm/file_open")
 int BPF_PROG(reject_number, struct file *file)
 {
-	return use(KRSI_BLOB(inode, label, inode_slot, __u64));
+	return reject(KRSI_BLOB(inode, label, inode_slot, __u64));
 }
 
 /* Freed with no regard to readers under RCU. */
@@ -358,19 +384,19 @@ int BPF_PROG(reject_rcu_cred, struct file *file)
 {
 	const struct cred *cred = bpf_get_current_task_btf()->cred;
 
-	return cred ? use(KRSI_BLOB(cred, cred, cred_slot, __u64)) : 0;
+	return cred ? reject(KRSI_BLOB(cred, cred, cred_slot, __u64)) : 0;
 }
 
 SEC("?lsm/file_open")
 int BPF_PROG(reject_walked, struct file *file)
 {
-	return use(KRSI_BLOB(superblock, file->f_inode->i_sb, superblock_slot, __u64));
+	return reject(KRSI_BLOB(superblock, file->f_inode->i_sb, superblock_slot, __u64));
 }
 
 SEC("?lsm/task_free")
 int BPF_PROG(reject_dying, struct task_struct *task)
 {
-	return use(KRSI_BLOB(task, task, task_slot, __u64));
+	return reject(KRSI_BLOB(task, task, task_slot, __u64));
 }
 
 struct task_struct *bpf_task_acquire(struct task_struct *p) __ksym;
@@ -389,7 +415,7 @@ int BPF_PROG(reject_released, struct task_struct *p)
 		return 0;
 	blob = KRSI_BLOB(task, parent, task_slot, __u64);
 	bpf_task_release(parent);
-	return use(blob);
+	return reject(blob);
 }
 
 SEC("?lsm/task_getpgid")
@@ -417,11 +443,11 @@ int BPF_PROG(reject_released_inode, struct file *file)
 		return 0;
 	blob = KRSI_BLOB(inode, exe->f_inode, inode_slot, __u64);
 	bpf_put_file(exe);
-	return use(blob);
+	return reject(blob);
 }
 
 SEC("?fentry/bpf_lsm_task_getpgid")
 int BPF_PROG(reject_tracing, struct task_struct *p)
 {
-	return use(KRSI_BLOB(task, p, task_slot, __u64));
+	return reject(KRSI_BLOB(task, p, task_slot, __u64));
 }
