@@ -11,6 +11,8 @@
 #include <linux/types.h>
 
 struct bpf_insn;
+struct dentry;
+struct inode;
 
 /**
  * enum krsi_blob_class - the kinds of objects that have an LSM blob
@@ -82,5 +84,10 @@ struct krsi_blob_call {
 /* Rust: security/krsi/blob/inline.rs */
 int krsi_blob_replace(struct krsi_blob_call *call, struct bpf_insn *buf,
 		      unsigned int len);
+
+/* Rust: security/krsi/blob/xattr.rs */
+void krsi_xattr_setup(const char *count);
+int krsi_xattr_save(struct dentry *dentry, struct inode *inode, u32 slot);
+int krsi_xattr_restore(struct dentry *dentry, struct inode *inode, u32 slot);
 
 #endif /* _LINUX_KRSI_BLOB_H */

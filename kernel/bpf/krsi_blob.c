@@ -9,12 +9,14 @@
 #include <linux/binfmts.h>
 #include <linux/blk_types.h>
 #include <linux/bpf.h>
+#include <linux/bpf_lsm.h>
 #include <linux/bpf_verifier.h>
 #include <linux/btf.h>
 #include <linux/btf_ids.h>
 #include <linux/cred.h>
 #include <linux/filter.h>
 #include <linux/fs.h>
+#include <linux/fsnotify.h>
 #include <linux/init.h>
 #include <linux/ipc.h>
 #include <linux/key.h>
@@ -32,6 +34,13 @@ static int __init krsi_blob_param(char *sizes)
 }
 __setup("krsi.blob=", krsi_blob_param);
 
+static int __init krsi_xattr_param(char *count)
+{
+	krsi_xattr_setup(count);
+	return 1;
+}
+__setup("krsi.xattrs=", krsi_xattr_param);
+
 static void *backing_file_blob(const struct file *file)
 {
 	return file->f_mode & FMODE_BACKING ? backing_file_security(file) : NULL;
@@ -41,6 +50,20 @@ static void *backing_file_blob(const struct file *file)
 static void *sock_blob(const struct sock *sk)
 {
 	return sk_fullsock(sk) ? sk->sk_security : NULL;
+}
+
+static int save_locked(struct dentry *dentry, struct inode *inode, u32 slot)
+{
+	int ret;
+
+	if (sb_rdonly(inode->i_sb))
+		return -EROFS;
+	if (IS_IMMUTABLE(inode))
+		return -EPERM;
+	ret = krsi_xattr_save(dentry, inode, slot);
+	if (!ret)
+		fsnotify_xattr(dentry);
+	return ret;
 }
 
 __bpf_kfunc_start_defs();
@@ -108,6 +131,89 @@ __bpf_kfunc char *krsi_current_cred_blob(u32 slot, u32 rdwr_buf_size)
 			    rdwr_buf_size);
 }
 
+/**
+ * krsi_inode_blob_save - make what an inode has in a slot last
+ * @dentry: an entry of the inode, which the caller has not locked
+ * @slot: number of a slot that was claimed with xattr=yes
+ *
+ * Writes the slot to its extended attribute, or removes the attribute if the
+ * slot has zeroes. The policy decides, not the rights of the current task: no
+ * permission is checked, and no hook is called. What others write to the slot
+ * meanwhile is saved by words of 8 bytes.
+ *
+ * Context: may sleep; takes the inode's lock.
+ * Return:
+ * * 0
+ * * -EINVAL: no such slot, or an entry without an inode
+ * * -ENODATA: it is not known what the attribute has
+ * * -EPERM: an immutable inode, or a file system of a user namespace
+ * * -EROFS: a file system that is not written to
+ * * -EAGAIN: a file system that is frozen
+ * * -EINTR: the task was killed while it waited for the lock
+ * * what the file system returns, -EOPNOTSUPP if it has no attributes
+ */
+__bpf_kfunc int krsi_inode_blob_save(struct dentry *dentry, u32 slot)
+{
+	struct inode *inode = dentry ? d_inode(dentry) : NULL;
+	int ret;
+
+	if (!inode)
+		return -EINVAL;
+	/* Whoever calls the hook may have this already. */
+	if (!sb_start_write_trylock(inode->i_sb))
+		return -EAGAIN;
+	/* A program that has a locked inode after all can be killed. */
+	ret = down_write_killable(&inode->i_rwsem);
+	if (!ret) {
+		ret = save_locked(dentry, inode, slot);
+		inode_unlock(inode);
+	}
+	sb_end_write(inode->i_sb);
+	return ret;
+}
+
+/**
+ * krsi_inode_blob_save_locked - the same where the inode is locked
+ * @dentry: the entry that is the hook's argument
+ * @slot: as for krsi_inode_blob_save()
+ *
+ * For hooks that are called with the lock: inode_setattr, inode_post_setattr,
+ * inode_setxattr, inode_post_setxattr, inode_removexattr,
+ * inode_post_removexattr, inode_unlink and inode_rmdir. Only these may call it,
+ * and they may not call the other.
+ *
+ * Context: may sleep.
+ * Return: as krsi_inode_blob_save().
+ */
+__bpf_kfunc int krsi_inode_blob_save_locked(struct dentry *dentry, u32 slot)
+{
+	struct inode *inode = dentry ? d_inode(dentry) : NULL;
+
+	return inode ? save_locked(dentry, inode, slot) : -EINVAL;
+}
+
+/**
+ * krsi_inode_blob_restore - read a slot that was not read yet, or could not be
+ * @dentry: an entry of the inode
+ * @slot: number of a slot that was claimed with xattr=yes
+ *
+ * For inodes that are older than the slot, and to try again what has failed.
+ * Slots that can be accessed are left as they are.
+ *
+ * Context: may sleep.
+ * Return:
+ * * 0: the slot can be accessed
+ * * -EINVAL: no such slot, an entry without an inode, or an attribute that has
+ *   not the slot's size
+ * * what the file system returns
+ */
+__bpf_kfunc int krsi_inode_blob_restore(struct dentry *dentry, u32 slot)
+{
+	struct inode *inode = dentry ? d_inode(dentry) : NULL;
+
+	return inode ? krsi_xattr_restore(dentry, inode, slot) : -EINVAL;
+}
+
 __bpf_kfunc_end_defs();
 
 BTF_KFUNCS_START(krsi_blob_kfuncs)
@@ -130,7 +236,14 @@ BTF_ID_FLAGS(func, krsi_perf_event_blob, KF_RET_NULL)
 BTF_ID_FLAGS(func, krsi_bpf_map_blob, KF_RET_NULL)
 BTF_ID_FLAGS(func, krsi_bpf_prog_blob, KF_RET_NULL)
 BTF_ID_FLAGS(func, krsi_bpf_token_blob, KF_RET_NULL)
+BTF_ID_FLAGS(func, krsi_inode_blob_save, KF_SLEEPABLE)
+BTF_ID_FLAGS(func, krsi_inode_blob_save_locked, KF_SLEEPABLE)
+BTF_ID_FLAGS(func, krsi_inode_blob_restore, KF_SLEEPABLE)
 BTF_KFUNCS_END(krsi_blob_kfuncs)
+
+BTF_ID_LIST(krsi_save_ids)
+BTF_ID(func, krsi_inode_blob_save)
+BTF_ID(func, krsi_inode_blob_save_locked)
 
 #ifdef CONFIG_KEYS
 #define KRSI_KEY_PATH							\
@@ -249,7 +362,11 @@ static int krsi_blob_kfunc_filter(const struct bpf_prog *prog, u32 kfunc_id)
 {
 	if (!btf_id_set8_contains(&krsi_blob_kfuncs, kfunc_id))
 		return 0;
-	return prog->type == BPF_PROG_TYPE_LSM ? 0 : -EACCES;
+	if (prog->type != BPF_PROG_TYPE_LSM)
+		return -EACCES;
+	if (kfunc_id == krsi_save_ids[bpf_lsm_has_d_inode_locked(prog) ? 0 : 1])
+		return -EACCES;
+	return 0;
 }
 
 static const struct btf_kfunc_id_set krsi_blob_kfunc_set = {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
+#include <linux/fs.h>
 #include <linux/krsi.h>
 #include <linux/percpu.h>
+#include <linux/slab.h>
 
 #ifdef CONFIG_SECURITY_KRSI
 __rust_helper void rust_helper_krsi_count_call(unsigned int hook)
@@ -38,5 +40,18 @@ __rust_helper u64 rust_helper_krsi_denials(unsigned int hook)
 	for_each_possible_cpu(cpu)
 		sum += READ_ONCE(per_cpu(krsi_counters, cpu).denials[hook]);
 	return sum;
+}
+
+/* To be freed with kfree(). */
+__rust_helper void *rust_helper_krsi_zalloc_nofs(size_t size)
+{
+	return kzalloc(size, GFP_NOFS);
+}
+
+__rust_helper void rust_helper_krsi_warn_xattr(const struct inode *inode,
+					       const char *name, int error)
+{
+	pr_warn_ratelimited("krsi: %s: inode %llu: cannot read %s: error %d; nobody can access the slot\n",
+			    inode->i_sb->s_id, (u64)inode->i_ino, name, -error);
 }
 #endif

@@ -46,6 +46,11 @@ char *krsi_bpf_token_blob(struct bpf_token *token, u32 slot, u32 rdwr_buf_size) 
 char *krsi_current_cred_blob(u32 slot, u32 rdwr_buf_size) __ksym;
 char *krsi_bprm_cred_blob(struct linux_binprm *bprm, u32 slot, u32 rdwr_buf_size) __ksym;
 
+/* For slots that were claimed with xattr=yes; programs that sleep. */
+int krsi_inode_blob_save(struct dentry *dentry, u32 slot) __ksym;
+int krsi_inode_blob_save_locked(struct dentry *dentry, u32 slot) __ksym;
+int krsi_inode_blob_restore(struct dentry *dentry, u32 slot) __ksym;
+
 /* Declares a slot, whose number the loader fills in. */
 #define KRSI_SLOT(NAME) const volatile __u32 NAME
 

@@ -141,7 +141,7 @@ macro_rules! hooks {
             unsafe {
                 lsm::Hook::new(
                     (&raw mut bindings::static_calls_table.$name).cast(),
-                    bindings::security_list_options { $name: Some(callback::<id::$name, _>()) },
+                    bindings::security_list_options { $name: Some(entry!($name)) },
                 )
             },
         )*];
@@ -187,6 +187,16 @@ macro_rules! address_of {
     }};
 }
 
+/// What the framework calls for the programs of a hook: the trampoline, in most cases.
+macro_rules! entry {
+    (inode_init_security) => {
+        inode_init_security
+    };
+    ($name:ident) => {
+        callback::<id::$name, _>()
+    };
+}
+
 /// Tells the two return types that hooks have apart.
 macro_rules! is_void {
     (void) => {
@@ -201,6 +211,39 @@ include!(concat!(
     env!("OBJTREE"),
     "/security/krsi/hooks_generated.rs"
 ));
+
+/// The trampoline, and then what programs have written to slots that last.
+///
+/// # Safety
+///
+/// To be called by the LSM framework only.
+unsafe extern "C" fn inode_init_security(
+    inode: *mut bindings::inode,
+    dir: *mut bindings::inode,
+    name: *const bindings::qstr,
+    xattrs: *mut bindings::xattr,
+    count: *mut c_int,
+) -> c_int {
+    type Entry = unsafe extern "C" fn(
+        *mut bindings::inode,
+        *mut bindings::inode,
+        *const bindings::qstr,
+        *mut bindings::xattr,
+        *mut c_int,
+    ) -> c_int;
+    let programs: Entry = callback::<id::inode_init_security, _>();
+
+    // SAFETY: By the safety requirements.
+    let verdict = unsafe { programs(inode, dir, name, xattrs, count) };
+    if verdict != 0 && verdict != EOPNOTSUPP.to_errno() {
+        return verdict;
+    }
+    // SAFETY: By the safety requirements.
+    match unsafe { crate::blob::collect(inode, xattrs, count) } {
+        Ok(()) => verdict,
+        Err(e) => e.to_errno(),
+    }
+}
 
 /// Callbacks that no program sees: the ones that free the inode storage of BPF programs.
 #[link_section = ".data..ro_after_init"]

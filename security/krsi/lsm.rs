@@ -52,8 +52,9 @@ extern "C" fn init() -> c_int {
     attach::init();
     // SAFETY: The tables are added once, by the module's initialiser, which is in `.init.text`.
     unsafe {
-        // In front of the programs: they see what was inherited.
+        // In front of the programs: they see what was inherited, and what attributes have.
         kernel::lsm::add_hooks(&blob::HOOKS, &ID);
+        kernel::lsm::add_hooks(&blob::XATTR_HOOKS, &ID);
         kernel::lsm::add_hooks(&hooks::HOOKS, &ID);
         kernel::lsm::add_hooks(&hooks::STORAGE_HOOKS, &ID);
     }

@@ -7,7 +7,7 @@
 //! number of another class's slot, of a slot of another size, of one that was released or of
 //! another boot finds another word there.
 
-use super::{slots::Slot, Class, SPACES};
+use super::{slots::Slot, xattr, Class, SPACES};
 use kernel::{
     prelude::*,
     sync::atomic::{Acquire, Atomic, Relaxed, Release},
@@ -35,9 +35,13 @@ pub(super) fn number(index: usize, nonce: u32) -> Option<u32> {
 struct Entry {
     /// [`key`] of the slot, or 0: there is none, or it was released. Set once, and cleared once.
     key: Atomic<u64>,
-    /// Of the slot's first byte in an object's blob. Written before `key`, and only then.
+    /// Of the slot's first byte in an object's blob, and [`KEPT`]. Written before `key`, and only
+    /// then.
     offset: Atomic<u32>,
 }
+
+/// The slot has a state in front: see [`xattr`].
+const KEPT: u32 = 1 << 30;
 
 static ENTRIES: [Entry; MAX] = [const {
     Entry {
@@ -60,8 +64,9 @@ const _: () = assert!(Class::ALL.len() <= INDEX as usize);
 pub(super) fn publish(slot: &Slot) {
     let entry = &ENTRIES[(slot.number & INDEX) as usize];
     let base = SPACES[slot.class as usize].base.load(Relaxed);
+    let kept = if slot.xattr { KEPT } else { 0 };
 
-    entry.offset.store(base + slot.offset, Relaxed);
+    entry.offset.store((base + slot.offset) | kept, Relaxed);
     entry
         .key
         .store(key(slot.number, slot.class as u32, slot.size), Release);
@@ -96,16 +101,25 @@ pub(super) struct Ready {
 pub(super) fn place(class: c_uint, number: u32, size: u32) -> Option<Place> {
     let entry = &ENTRIES[(number & INDEX) as usize];
 
-    (entry.key.load(Acquire) == key(number, class, size)).then(|| Place {
-        offset: entry.offset.load(Relaxed),
-        ready: None,
+    if entry.key.load(Acquire) != key(number, class, size) {
+        return None;
+    }
+    let offset = entry.offset.load(Relaxed);
+    let ready = (offset & KEPT != 0).then(|| Ready {
+        offset: (offset & !KEPT) - xattr::STATE_SIZE,
+        value: xattr::READY,
+    });
+    Some(Place {
+        offset: offset & !KEPT,
+        ready,
     })
 }
 
 /// Finds the bytes that an object has for a slot.
 ///
 /// `class` is the object's, `blob` what the framework allocated for it, or null; `number` and
-/// `size` are what a program says. Returns null if there is no such slot, or no blob. Any context.
+/// `size` are what a program says. Returns null if there is no such slot, or no blob, or if what
+/// the object's extended attribute has is not known. Any context.
 ///
 /// # Safety
 ///
@@ -123,9 +137,19 @@ pub(crate) unsafe extern "C" fn krsi_blob_at(
     if entry.key.load(Acquire) != key(number, class, size) || blob.is_null() {
         return core::ptr::null_mut();
     }
+    let offset = entry.offset.load(Relaxed);
     // SAFETY: The slot is in the part of the blob that the framework gave KRSI for this class,
     // by its key and the safety requirements.
-    unsafe { blob.byte_add(entry.offset.load(Relaxed) as usize).cast() }
+    let slot = unsafe { blob.byte_add((offset & !KEPT) as usize) };
+    if offset & KEPT != 0 {
+        // SAFETY: The state in front of the slot, which is aligned.
+        let state =
+            unsafe { Atomic::<u32>::from_ptr(slot.byte_sub(xattr::STATE_SIZE as usize).cast()) };
+        if state.load(Acquire) != xattr::READY {
+            return core::ptr::null_mut();
+        }
+    }
+    slot.cast()
 }
 
 #[cfg(CONFIG_SECURITY_KRSI_KUNIT_TEST)]

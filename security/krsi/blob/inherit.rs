@@ -108,7 +108,8 @@ pub(super) fn init() {
     switch(&HOOKS, false);
 }
 
-fn switch(hooks: &'static [lsm::Hook], on: bool) {
+/// Switches callbacks on or off. May sleep once the system has booted.
+pub(super) fn switch(hooks: &'static [lsm::Hook], on: bool) {
     for key in hooks.iter().filter_map(|hook| hook.active_key()) {
         if on {
             key.enable();

@@ -11,12 +11,14 @@
 //! - [`access`]: from an object and a slot's number to bytes
 //! - [`inline`]: the same without a call
 //! - [`inherit`]: slots that new credentials and tasks take over
+//! - [`xattr`]: slots of inodes that last
 
 mod access;
 mod inherit;
 mod inline;
 mod parse;
 mod slots;
+mod xattr;
 
 use kernel::{
     bindings, fmt,
@@ -109,7 +111,7 @@ const _: () = assert!(STORAGE % ALIGN == 0);
 
 /// What the framework is asked for, and then where it put that.
 #[link_section = ".data..ro_after_init"]
-pub(crate) static SIZES: BlobSizes = BlobSizes::new(request(&Sizes::DEFAULT));
+pub(crate) static SIZES: BlobSizes = BlobSizes::new(request(&Sizes::DEFAULT, xattr::DEFAULT));
 
 /// How much is reserved, and where.
 struct Space {
@@ -138,8 +140,8 @@ static SPACES: [Space; COUNT] = {
 /// The classes that boot parameters have named: a bit for each. Written as [`SPACES`].
 static NAMED: Atomic<u32> = Atomic::new(0);
 
-/// What to ask the framework for to have these sizes.
-const fn request(sizes: &Sizes) -> bindings::lsm_blob_sizes {
+/// What to ask the framework for to have these sizes, and extended attributes.
+const fn request(sizes: &Sizes, xattrs: u32) -> bindings::lsm_blob_sizes {
     // SAFETY: All fields are integers.
     let mut request = unsafe { core::mem::zeroed::<bindings::lsm_blob_sizes>() };
     let mut i = 0;
@@ -148,7 +150,18 @@ const fn request(sizes: &Sizes) -> bindings::lsm_blob_sizes {
         *class.field(&mut request) = before(class) + sizes.bytes[i];
         i += 1;
     }
+    request.lbs_xattr_count = xattrs;
     request
+}
+
+/// Asks the framework for what is reserved. To be called with one CPU, before [`init`].
+fn ask() {
+    let sizes = Sizes {
+        bytes: reserved(),
+        named: 0,
+    };
+    // SAFETY: There is one CPU, and the framework has not come to this yet.
+    unsafe { *SIZES.as_ptr() = request(&sizes, xattr::reserved()) };
 }
 
 /// The bytes in front of a class's slots that are KRSI's own.
@@ -190,8 +203,7 @@ pub(crate) unsafe extern "C" fn krsi_blob_setup(text: *const c_char) {
     for (space, bytes) in SPACES.iter().zip(sizes.bytes) {
         space.reserved.store(bytes, Relaxed);
     }
-    // SAFETY: There is one CPU, and the framework has not come to this yet.
-    unsafe { *SIZES.as_ptr() = request(&sizes) };
+    ask();
 }
 
 /// Learns where the framework put the blobs. Called once, by KRSI's initialiser.
@@ -210,9 +222,11 @@ pub(crate) fn init() {
     // SAFETY: Called once.
     unsafe { TABLE.init() };
     inherit::init();
+    xattr::init();
 }
 
 pub(crate) use inherit::HOOKS;
+pub(crate) use xattr::{collect, HOOKS as XATTR_HOOKS};
 
 kernel::sync::global_lock! {
     /// The slots. Taken over the locks of the jump label code.
@@ -226,8 +240,8 @@ kernel::sync::global_lock! {
 ///
 /// - `EINVAL`: not a command, or a value that is out of range
 /// - `ENODEV`: there is no such class
-/// - `ENXIO`: nothing is reserved in the class
-/// - `ENOSPC`: too little is left, of bytes or of numbers
+/// - `ENXIO`: nothing is reserved in the class, or no extended attributes
+/// - `ENOSPC`: too little is left, of bytes, numbers or extended attributes
 /// - `EEXIST`: there is a slot of that name that is not the same
 /// - `ENOENT`: there is no slot of that name to be released
 /// - `ENOMEM`
@@ -239,10 +253,17 @@ pub(crate) fn command(line: &[u8]) -> Result {
         Command::Claim(claim) => {
             // SAFETY: An FFI call.
             let nonce = unsafe { bindings::get_random_u32() };
-            let (slot, new) = table.claim(&claim, Owner::Runtime, &reserved(), nonce)?;
+            let (slot, new) = table.claim(
+                &claim,
+                Owner::Runtime,
+                &reserved(),
+                xattr::reserved(),
+                nonce,
+            )?;
             if new {
                 // New objects inherit the slot before there is anything to be inherited.
                 inherit::add(slot);
+                xattr::add(slot);
                 access::publish(slot);
             }
         }
@@ -250,6 +271,7 @@ pub(crate) fn command(line: &[u8]) -> Result {
             let slot = table.release(class, name)?;
             access::withdraw(slot);
             inherit::remove(slot);
+            xattr::remove(slot);
         }
     }
     Ok(())
@@ -276,7 +298,7 @@ pub(crate) fn show(m: &SeqFile) {
 impl fmt::Display for Slot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_fmt(fmt!(
-            "slot={} class={} name={} offset={} size={} align={} inherit={} owner={} state={}",
+            "slot={} class={} name={} offset={} size={} align={} inherit={} owner={} state={}{}",
             self.number,
             self.class.name(),
             BStr::from_bytes(self.name.as_bytes()),
@@ -286,6 +308,7 @@ impl fmt::Display for Slot {
             self.inherit.name(),
             self.owner.name(),
             if self.live { "live" } else { "released" },
+            if self.xattr { " xattr=yes" } else { "" },
         ))
     }
 }

@@ -133,7 +133,7 @@ const fn split(text: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
 }
 
 /// Reads a decimal number of 1 to 9 digits and nothing else.
-const fn decimal(text: &[u8]) -> Option<u32> {
+pub(super) const fn decimal(text: &[u8]) -> Option<u32> {
     if text.is_empty() || text.len() > 9 {
         return None;
     }
@@ -178,7 +178,7 @@ const fn equal(a: &[u8], b: &[u8]) -> bool {
 /// A line that was written to the file `blobs`.
 #[derive(PartialEq, Eq)]
 pub(super) enum Command {
-    /// `claim CLASS NAME SIZE [ALIGN] [inherit=copy|reset]`
+    /// `claim CLASS NAME SIZE [ALIGN] [inherit=copy|reset] [xattr=yes]`
     Claim(Claim),
     /// `release CLASS NAME`
     Release { class: Class, name: Name },
@@ -204,7 +204,15 @@ impl Command {
                 let size = words.next().and_then(decimal).ok_or(EINVAL)?;
                 let mut align = None;
                 let mut inherit = None;
+                let mut xattr = false;
                 for word in words {
+                    if xattr {
+                        return Err(EINVAL);
+                    }
+                    if word == b"xattr=yes" {
+                        xattr = true;
+                        continue;
+                    }
                     match word.strip_prefix(b"inherit=") {
                         Some(rule) if inherit.is_none() => {
                             inherit = Some(Inherit::by_name(rule).ok_or(EINVAL)?);
@@ -216,7 +224,8 @@ impl Command {
                         _ => return Err(EINVAL),
                     }
                 }
-                Claim::new(class, name, size, align, inherit).map(Self::Claim)
+                let claim = Claim::new(class, name, size, align, inherit)?;
+                Ok(Self::Claim(if xattr { claim.kept()? } else { claim }))
             }
             b"release" => {
                 let (class, name) = target()?;
@@ -334,6 +343,15 @@ mod tests {
                 claim(Class::task, 16, None, Some(Inherit::Copy)),
             ),
             (
+                b"claim inode a.b-c_9 16 4 xattr=yes",
+                claim(Class::inode, 16, Some(4), None)
+                    .and_then(|command| match command {
+                        Command::Claim(claim) => claim.kept(),
+                        _ => Err(EINVAL),
+                    })
+                    .map(Command::Claim),
+            ),
+            (
                 b"release msg_msg a.b-c_9\n",
                 Ok(Command::Release {
                     class: Class::msg_msg,
@@ -348,7 +366,7 @@ mod tests {
 
     #[test]
     fn other_lines_are_refused() {
-        let lines: [(&[u8], Error); 28] = [
+        let lines: [(&[u8], Error); 32] = [
             (b"", EINVAL),
             (b"\n", EINVAL),
             (b"claim", EINVAL),
@@ -366,6 +384,10 @@ mod tests {
             (b"claim cred a 8 inherit=", EINVAL),
             (b"claim cred a 8 inherit=copy inherit=copy", EINVAL),
             (b"claim cred a 8 inherit=copy 8", EINVAL),
+            (b"claim cred a 8 xattr=yes", EINVAL),
+            (b"claim inode a 8 xattr=no", EINVAL),
+            (b"claim inode a 8 xattr=yes 8", EINVAL),
+            (b"claim inode a 8 xattr=yes xattr=yes", EINVAL),
             (b"claim inode A 8", EINVAL),
             (b"claim inode a/b 8", EINVAL),
             (b"claim inode a\tb 8", EINVAL),

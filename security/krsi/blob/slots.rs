@@ -7,7 +7,7 @@
 //! Neither bytes nor numbers are used twice. Objects can live as long as the system, and what a
 //! released slot left in them must not be taken for what its successor put there.
 
-use super::{access, Class, ALIGN, COUNT, MAX_RESERVED};
+use super::{access, xattr, Class, ALIGN, COUNT, MAX_RESERVED};
 use kernel::prelude::*;
 
 /// Name of a slot.
@@ -20,7 +20,7 @@ pub(super) struct Name([u8; Name::MAX + 1]);
 
 impl Name {
     /// The longest name, in bytes.
-    const MAX: usize = 31;
+    pub(super) const MAX: usize = 31;
 
     /// Makes a name of `text`, if it can be one.
     pub(super) fn new(text: &[u8]) -> Option<Self> {
@@ -88,6 +88,7 @@ pub(super) struct Claim {
     size: u32,
     align: u32,
     inherit: Inherit,
+    xattr: bool,
 }
 
 impl Claim {
@@ -119,6 +120,18 @@ impl Claim {
             size,
             align,
             inherit,
+            xattr: false,
+        })
+    }
+
+    /// Has the slot kept in an extended attribute. `EINVAL`: not one of inodes.
+    pub(super) fn kept(self) -> Result<Self> {
+        if self.class != Class::inode {
+            return Err(EINVAL);
+        }
+        Ok(Self {
+            xattr: true,
+            ..self
         })
     }
 }
@@ -135,6 +148,8 @@ pub(super) struct Slot {
     pub(super) size: u32,
     pub(super) align: u32,
     pub(super) inherit: Inherit,
+    /// Whether it is kept in an extended attribute, and has [`xattr::STATE_SIZE`] bytes in front.
+    pub(super) xattr: bool,
     pub(super) owner: Owner,
     /// Whether programs can access it.
     pub(super) live: bool,
@@ -142,7 +157,8 @@ pub(super) struct Slot {
 
 impl Slot {
     fn is(&self, claim: &Claim) -> bool {
-        (self.size, self.align, self.inherit) == (claim.size, claim.align, claim.inherit)
+        (self.size, self.align, self.inherit, self.xattr)
+            == (claim.size, claim.align, claim.inherit, claim.xattr)
     }
 }
 
@@ -180,7 +196,8 @@ impl Table {
 
     /// Finds the slot that is claimed, or makes it; says which.
     ///
-    /// `nonce` is random. `ENXIO`: nothing is reserved in the class. `EEXIST`: there is a slot of
+    /// `nonce` is random; `kept` is how many slots can be kept in extended attributes, from one boot
+    /// to the next. `ENXIO`: nothing is reserved in the class, or no attributes. `EEXIST`: there is a slot of
     /// that name that is not the same. `ENOSPC`: too little is left, of bytes or of numbers.
     /// `ENOMEM`. May sleep.
     pub(super) fn claim(
@@ -188,11 +205,13 @@ impl Table {
         claim: &Claim,
         owner: Owner,
         reserved: &[u32; COUNT],
+        kept: u32,
         nonce: u32,
     ) -> Result<(&Slot, bool)> {
         let class = claim.class as usize;
+        let state = if claim.xattr { xattr::STATE_SIZE } else { 0 };
 
-        if reserved[class] == 0 {
+        if reserved[class] == 0 || claim.xattr && kept == 0 {
             return Err(ENXIO);
         }
         if let Some(i) = self.find(claim.class, claim.name) {
@@ -203,7 +222,10 @@ impl Table {
                 Err(EEXIST)
             };
         }
-        if claim.size > self.free(claim.class, reserved[class]) {
+        if claim.size + state > self.free(claim.class, reserved[class]) {
+            return Err(ENOSPC);
+        }
+        if claim.xattr && self.slots.iter().filter(|slot| slot.xattr).count() >= kept as usize {
             return Err(ENOSPC);
         }
         let index = self.slots.len();
@@ -213,16 +235,17 @@ impl Table {
                 number,
                 class: claim.class,
                 name: claim.name,
-                offset: self.used[class],
+                offset: self.used[class] + state,
                 size: claim.size,
                 align: claim.align,
                 inherit: claim.inherit,
+                xattr: claim.xattr,
                 owner,
                 live: true,
             },
             GFP_KERNEL,
         )?;
-        self.used[class] += claim.size.next_multiple_of(ALIGN);
+        self.used[class] += state + claim.size.next_multiple_of(ALIGN);
         Ok((&self.slots[index], true))
     }
 
@@ -256,7 +279,7 @@ mod tests {
     /// Offset and number of the slot, and whether it is new.
     fn claim(table: &mut Table, class: Class, text: &[u8], size: u32) -> Result<(u32, u32, bool)> {
         let claim = Claim::new(class, name(text), size, None, None)?;
-        let (slot, new) = table.claim(&claim, Owner::Runtime, &RESERVED, 0x1234_5678)?;
+        let (slot, new) = table.claim(&claim, Owner::Runtime, &RESERVED, 2, 0x1234_5678)?;
         assert!(slot.live && slot.size == size);
         Ok((slot.offset, slot.number, new))
     }
@@ -292,14 +315,14 @@ mod tests {
         );
         let aligned = Claim::new(Class::inode, name(b"a"), 8, Some(4), None)?;
         assert_eq!(
-            table.claim(&aligned, Owner::Runtime, &RESERVED, 1).err(),
+            table.claim(&aligned, Owner::Runtime, &RESERVED, 2, 1).err(),
             Some(EEXIST)
         );
         let (_, _, new) = claim(&mut table, Class::cred, b"a", 8)?;
         assert!(new);
         let reset = Claim::new(Class::cred, name(b"a"), 8, None, Some(Inherit::Reset))?;
         assert_eq!(
-            table.claim(&reset, Owner::Runtime, &RESERVED, 1).err(),
+            table.claim(&reset, Owner::Runtime, &RESERVED, 2, 1).err(),
             Some(EEXIST)
         );
         assert_eq!(table.free(Class::inode, 32), 24);
@@ -333,6 +356,35 @@ mod tests {
         table.release(Class::inode, name(b"a"))?;
         assert_eq!(claim(&mut table, Class::inode, b"a", 8).err(), Some(ENOSPC));
         assert_eq!(table.iter().filter(|slot| slot.live).count(), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn kept_slots_have_a_state_in_front() -> Result {
+        let mut table = Table::new();
+        let keep = |text| Claim::new(Class::inode, name(text), 4, None, None)?.kept();
+        let mut claim_kept = |text, kept| -> Result<(u32, bool)> {
+            let (slot, new) = table.claim(&keep(text)?, Owner::Runtime, &RESERVED, kept, 1)?;
+            assert!(slot.xattr);
+            Ok((slot.offset, new))
+        };
+
+        assert_eq!(claim_kept(b"a", 0).err(), Some(ENXIO));
+        assert_eq!(claim_kept(b"a", 1), Ok((xattr::STATE_SIZE, true)));
+        assert_eq!(claim_kept(b"a", 1), Ok((xattr::STATE_SIZE, false)));
+        assert_eq!(claim_kept(b"b", 1).err(), Some(ENOSPC));
+        table.release(Class::inode, name(b"a"))?;
+        let mut claim_kept = |text, kept| -> Result<(u32, bool)> {
+            let (slot, new) = table.claim(&keep(text)?, Owner::Runtime, &RESERVED, kept, 1)?;
+            Ok((slot.offset, new))
+        };
+        // Places are used once, as bytes are.
+        assert_eq!(claim_kept(b"a", 1).err(), Some(ENOSPC));
+        assert_eq!(claim_kept(b"b", 2), Ok((3 * xattr::STATE_SIZE, true)));
+        assert_eq!(claim_kept(b"c", 3).err(), Some(ENOSPC));
+        assert_eq!(claim(&mut table, Class::inode, b"b", 4).err(), Some(EEXIST));
+        let cred = Claim::new(Class::cred, name(b"a"), 4, None, None)?;
+        assert_eq!(cred.kept().err(), Some(EINVAL));
         Ok(())
     }
 
