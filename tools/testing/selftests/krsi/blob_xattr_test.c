@@ -1,0 +1,454 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Labels of inodes that last: they are saved to extended attributes, come back
+ * when the file system is mounted again, are there from the inode's creation on,
+ * and are nobody's else to change. To be run on a machine booted with the
+ * krsi.blob= and krsi.xattrs= that scripts/test.sh has.
+ */
+
+#include <linux/capability.h>
+#include <sys/klog.h>
+#include <sys/xattr.h>
+
+#include "blob.h"
+#include "image.h"
+#include "blob_xattr.skel.h"
+
+#define LABEL 0x6c6162656c21ULL
+#define ATTRIBUTE "security.krsi.kept"
+
+FIXTURE(kept)
+{
+	struct blob_xattr_bpf *skel;
+	struct bpf_link *link[4];
+	int links;
+};
+
+/* The file system that the test is on. */
+FIXTURE_VARIANT(kept)
+{
+	const char *type;
+};
+
+/* clang-format off */
+FIXTURE_VARIANT_ADD(kept, tmpfs) { .type = "tmpfs" };
+FIXTURE_VARIANT_ADD(kept, ext4) { .type = "ext4" };
+FIXTURE_VARIANT_ADD(kept, overlay) { .type = "overlay" };
+/* clang-format on */
+
+static bool lasts(const FIXTURE_VARIANT(kept) * variant)
+{
+	return strcmp(variant->type, "tmpfs");
+}
+
+/* Has the file system on /tmp/m, anew; 0 or a negative errno. */
+static int mount_it(const FIXTURE_VARIANT(kept) * variant)
+{
+	if (!strcmp(variant->type, "ext4"))
+		return image_mount("/tmp/image", "/tmp/m");
+	if (mount("krsi", "/tmp/m", variant->type, 0,
+		  lasts(variant) ? "lowerdir=/tmp/lower,upperdir=/tmp/upper,workdir=/tmp/work" : NULL))
+		return -errno;
+	return 0;
+}
+
+FIXTURE_SETUP(kept)
+{
+	static const char *const dirs[] = { "/tmp/m", "/tmp/lower", "/tmp/upper", "/tmp/work" };
+	char dir[16];
+	int i;
+
+	if (!krsi_active())
+		SKIP(return, "krsi is not active");
+	if (blob_reserved("inode") <= 0)
+		SKIP(return, "boot with krsi.blob=inode:... and krsi.xattrs=, as scripts/test.sh does");
+	ASSERT_EQ(0, blob_command("claim inode kept 8 xattr=yes"));
+	ASSERT_EQ(0, private_dir(dir, sizeof(dir)));
+	for (i = 0; i < ARRAY_SIZE(dirs); i++)
+		ASSERT_EQ(0, mkdir(dirs[i], 0700));
+	ASSERT_EQ(0, image_make("/tmp/image"));
+	ASSERT_EQ(0, mount_it(variant)) TH_LOG("%s", variant->type);
+	self->skel = blob_xattr_bpf__open();
+	ASSERT_NE(NULL, self->skel);
+	self->skel->rodata->kept = blob_slot("inode", "kept");
+	ASSERT_NE(0, self->skel->rodata->kept);
+	self->skel->bss->target = getpid();
+}
+
+FIXTURE_TEARDOWN(kept)
+{
+	while (self->links)
+		bpf_link__destroy(self->link[--self->links]);
+	blob_xattr_bpf__destroy(self->skel);
+	umount2("/tmp/m", MNT_DETACH);
+}
+
+static int remount(const FIXTURE_VARIANT(kept) * variant)
+{
+	return umount("/tmp/m") ? -errno : mount_it(variant);
+}
+
+/* Loads the programs that are named, and attaches them. */
+static void attach(struct __test_metadata *const _metadata, FIXTURE_DATA(kept) * self,
+		   const char *const *names)
+{
+	struct bpf_program *prog;
+	int i;
+
+	for (i = 0; names[i]; i++) {
+		prog = bpf_object__find_program_by_name(self->skel->obj, names[i]);
+		ASSERT_NE(NULL, prog) TH_LOG("no program %s", names[i]);
+		bpf_program__set_autoload(prog, true);
+	}
+	ASSERT_EQ(0, blob_xattr_bpf__load(self->skel)) TH_LOG("%s", libbpf_log);
+	for (i = 0; names[i]; i++) {
+		prog = bpf_object__find_program_by_name(self->skel->obj, names[i]);
+		self->link[self->links] = bpf_program__attach(prog);
+		ASSERT_NE(NULL, self->link[self->links]);
+		self->links++;
+	}
+}
+
+#define ATTACH(...) attach(_metadata, self, (const char *const[]){ __VA_ARGS__, NULL })
+
+/* What the label of a file was when it was opened; -1 if nobody could access it. */
+static long long label_of(FIXTURE_DATA(kept) * self, const char *path)
+{
+	int fd;
+
+	self->skel->bss->seen = -1;
+	self->skel->bss->next = true;
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return self->skel->bss->seen;
+}
+
+/* Gives a file a label. */
+static void set_label(FIXTURE_DATA(kept) * self, const char *path, __u64 label)
+{
+	self->skel->bss->label = label;
+	label_of(self, path);
+	self->skel->bss->label = 0;
+}
+
+static int save(FIXTURE_DATA(kept) * self, const char *path)
+{
+	self->skel->bss->result = 1;
+	self->skel->bss->save = true;
+	getxattr(path, "user.none", NULL, 0);
+	return self->skel->bss->result;
+}
+
+static int restore(FIXTURE_DATA(kept) * self, const char *path)
+{
+	self->skel->bss->result = 1;
+	self->skel->bss->restore = true;
+	getxattr(path, "user.none", NULL, 0);
+	return self->skel->bss->result;
+}
+
+/* What the attribute has; -1 if it has not the length of a label, else an errno. */
+static long long stored(const char *path)
+{
+	long long value;
+	ssize_t len;
+
+	len = getxattr(path, ATTRIBUTE, &value, sizeof(value));
+	return len == sizeof(value) ? value : len < 0 ? -errno : -1;
+}
+
+TEST_F(kept, saved)
+{
+	int fd;
+
+	ATTACH("use", "clear", "keep");
+	EXPECT_EQ(0, label_of(self, "/tmp/m/a"));
+	EXPECT_EQ(-ENODATA, stored("/tmp/m/a"));
+	set_label(self, "/tmp/m/a", LABEL);
+	EXPECT_EQ(LABEL, label_of(self, "/tmp/m/a"));
+	EXPECT_EQ(-ENODATA, stored("/tmp/m/a"));
+	ASSERT_EQ(0, save(self, "/tmp/m/a"));
+	EXPECT_EQ(LABEL, stored("/tmp/m/a"));
+	EXPECT_EQ(LABEL, label_of(self, "/tmp/m/a"));
+
+	/* No label, no attribute. */
+	fd = open("/tmp/m/a", O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, ioctl(fd, FIOCLEX));
+	close(fd);
+	EXPECT_EQ(0, label_of(self, "/tmp/m/a"));
+	EXPECT_EQ(LABEL, stored("/tmp/m/a"));
+	EXPECT_EQ(0, save(self, "/tmp/m/a"));
+	EXPECT_EQ(-ENODATA, stored("/tmp/m/a"));
+	EXPECT_EQ(0, save(self, "/tmp/m/a"));
+}
+
+TEST_F(kept, restored)
+{
+	if (!lasts(variant))
+		SKIP(return, "nothing on it lasts");
+	ATTACH("use", "keep");
+	set_label(self, "/tmp/m/a", LABEL);
+	ASSERT_EQ(0, save(self, "/tmp/m/a"));
+	set_label(self, "/tmp/m/b", LABEL);
+	ASSERT_EQ(0, remount(variant));
+	EXPECT_EQ(LABEL, label_of(self, "/tmp/m/a"));
+	/* It was not saved. */
+	EXPECT_EQ(0, label_of(self, "/tmp/m/b"));
+	EXPECT_EQ(0, self->skel->bss->missing);
+
+	/* A label that was changed stays while the inode does. */
+	set_label(self, "/tmp/m/a", LABEL + 1);
+	ASSERT_EQ(0, link("/tmp/m/a", "/tmp/m/c"));
+	EXPECT_EQ(LABEL + 1, label_of(self, "/tmp/m/c"));
+	EXPECT_EQ(0, restore(self, "/tmp/m/a"));
+	EXPECT_EQ(LABEL + 1, label_of(self, "/tmp/m/a"));
+	ASSERT_EQ(0, remount(variant));
+	EXPECT_EQ(LABEL, label_of(self, "/tmp/m/c"));
+}
+
+/* The label is in the attribute as soon as there is a file, and nobody saved it. */
+TEST_F(kept, created)
+{
+	ATTACH("use", "create");
+	self->skel->bss->label = LABEL;
+	ASSERT_EQ(0, mkdir("/tmp/m/dir", 0700));
+	ASSERT_EQ(0, mknod("/tmp/m/dir/fifo", S_IFIFO | 0600, 0));
+	ASSERT_EQ(0, symlink("nowhere", "/tmp/m/dir/link"));
+	ASSERT_EQ(LABEL, label_of(self, "/tmp/m/dir/a"));
+	self->skel->bss->label = 0;
+	EXPECT_EQ(0, self->skel->bss->missing);
+	EXPECT_EQ(LABEL, stored("/tmp/m/dir"));
+	EXPECT_EQ(LABEL, stored("/tmp/m/dir/fifo"));
+	EXPECT_EQ(LABEL, stored("/tmp/m/dir/a"));
+	EXPECT_EQ(sizeof(__u64), lgetxattr("/tmp/m/dir/link", ATTRIBUTE, NULL, 0));
+	EXPECT_EQ(LABEL, label_of(self, "/tmp/m/dir/a"));
+	/* Without a label no attribute. */
+	EXPECT_EQ(0, label_of(self, "/tmp/m/dir/b"));
+	EXPECT_EQ(-ENODATA, stored("/tmp/m/dir/b"));
+	if (!lasts(variant))
+		return;
+	ASSERT_EQ(0, remount(variant));
+	EXPECT_EQ(LABEL, label_of(self, "/tmp/m/dir/a"));
+	EXPECT_EQ(0, label_of(self, "/tmp/m/dir/b"));
+}
+
+/* Nobody can access a label of which it is not known what it is. */
+TEST_F(kept, unreadable)
+{
+	static char log[1 << 20];
+	int len;
+
+	if (!lasts(variant))
+		SKIP(return, "nothing on it lasts");
+	ATTACH("use", "keep");
+	set_label(self, "/tmp/m/a", LABEL);
+	ASSERT_EQ(0, save(self, "/tmp/m/a"));
+	ASSERT_EQ(0, setxattr("/tmp/m/a", ATTRIBUTE, "1234567", 7, 0));
+	ASSERT_EQ(0, link("/tmp/m/a", "/tmp/m/b"));
+	ASSERT_EQ(0, remount(variant));
+	EXPECT_EQ(-1, label_of(self, "/tmp/m/a"));
+	EXPECT_EQ(-1, label_of(self, "/tmp/m/b"));
+	EXPECT_EQ(2, self->skel->bss->missing);
+	EXPECT_EQ(-ENODATA, save(self, "/tmp/m/a"));
+	EXPECT_EQ(-EINVAL, restore(self, "/tmp/m/a"));
+	ASSERT_EQ(0, setxattr("/tmp/m/a", ATTRIBUTE, "123456789", 9, 0));
+	EXPECT_GT(0, restore(self, "/tmp/m/a"));
+	EXPECT_EQ(-1, label_of(self, "/tmp/m/a"));
+	len = klogctl(3 /* SYSLOG_ACTION_READ_ALL */, log, sizeof(log) - 1);
+	ASSERT_LT(0, len);
+	log[len] = '\0';
+	EXPECT_NE(NULL, strstr(log, "cannot read " ATTRIBUTE));
+
+	ASSERT_EQ(0, setxattr("/tmp/m/a", ATTRIBUTE, "12345678", 8, 0));
+	EXPECT_EQ(0, restore(self, "/tmp/m/a"));
+	EXPECT_EQ(0x3837363534333231, label_of(self, "/tmp/m/a"));
+}
+
+/* The root of a file system that is mounted is known before anybody finds it. */
+TEST_F(kept, root)
+{
+	ATTACH("keep");
+	if (lasts(variant)) {
+		ASSERT_EQ(0, setxattr("/tmp/m", ATTRIBUTE, "12345678", 8, 0));
+		ASSERT_EQ(0, remount(variant));
+		EXPECT_EQ(0, save(self, "/tmp/m"));
+		EXPECT_EQ(0x3837363534333231, stored("/tmp/m"));
+		ASSERT_EQ(0, setxattr("/tmp/m", ATTRIBUTE, "87654321", 8, 0));
+	}
+	EXPECT_EQ(0, save(self, "/tmp/m"));
+	EXPECT_EQ(lasts(variant) ? 0x3837363534333231 : -ENODATA, stored("/tmp/m"));
+}
+
+/* Where the hook's caller has the lock. */
+TEST_F(kept, locked)
+{
+	ATTACH("use", "keep_locked");
+	set_label(self, "/tmp/m/a", LABEL);
+	self->skel->bss->save = true;
+	self->skel->bss->result = 1;
+	EXPECT_EQ(0, setxattr("/tmp/m/a", "security.other", "1", 1, 0));
+	EXPECT_EQ(0, self->skel->bss->result);
+	EXPECT_EQ(LABEL, stored("/tmp/m/a"));
+}
+
+static bool drop_mac_admin(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &header, data))
+		return false;
+	data[CAP_MAC_ADMIN / 32].effective &= ~(1U << (CAP_MAC_ADMIN % 32));
+	return !syscall(SYS_capset, &header, data);
+}
+
+TEST_F(kept, permission)
+{
+	ATTACH("use", "keep");
+	set_label(self, "/tmp/m/a", LABEL);
+	ASSERT_EQ(0, save(self, "/tmp/m/a"));
+	ASSERT_EQ(0, setxattr("/tmp/m/a", "security.krsi.other", "1", 1, 0));
+	ASSERT_EQ(0, removexattr("/tmp/m/a", "security.krsi.other"));
+
+	ASSERT_TRUE(drop_mac_admin());
+	EXPECT_EQ(-EPERM, OK(setxattr("/tmp/m/a", ATTRIBUTE, "12345678", 8, 0)));
+	EXPECT_EQ(-EPERM, OK(setxattr("/tmp/m/a", "security.krsi.", "1", 1, 0)));
+	EXPECT_EQ(-EPERM, OK(setxattr("/tmp/m/a", "security.krsi.other", "1", 1, 0)));
+	EXPECT_EQ(-EPERM, OK(removexattr("/tmp/m/a", ATTRIBUTE)));
+	/* Others are no concern of KRSI's. */
+	EXPECT_EQ(0, setxattr("/tmp/m/a", "security.krsi", "1", 1, 0));
+	EXPECT_EQ(LABEL, stored("/tmp/m/a"));
+	/* The policy may, whoever it runs for. */
+	set_label(self, "/tmp/m/a", LABEL + 1);
+	EXPECT_EQ(0, save(self, "/tmp/m/a"));
+	EXPECT_EQ(LABEL + 1, stored("/tmp/m/a"));
+}
+
+/* An inode that is older than the slot is out of reach until it is asked for. */
+TEST_F(kept, older)
+{
+	char name[32];
+
+	ASSERT_EQ(0, mkdir("/tmp/m/a", 0700));
+	snprintf(name, sizeof(name), "kept-%s", variant->type);
+	ASSERT_EQ(0, blob_command("claim inode %s 8 xattr=yes", name));
+	self->skel->rodata->kept = blob_slot("inode", name);
+	ASSERT_LT(0, self->skel->rodata->kept);
+	ATTACH("use", "keep");
+	EXPECT_EQ(-ENODATA, save(self, "/tmp/m/a"));
+	EXPECT_EQ(0, restore(self, "/tmp/m/a"));
+	EXPECT_EQ(0, save(self, "/tmp/m/a"));
+	/* One that is made now is not. */
+	EXPECT_EQ(0, label_of(self, "/tmp/m/b"));
+	EXPECT_EQ(0, self->skel->bss->missing);
+}
+
+FIXTURE(reject)
+{
+	struct blob_xattr_bpf *skel;
+	char log[65536];
+};
+
+FIXTURE_VARIANT(reject)
+{
+	const char *prog;
+	const char *reason;
+};
+
+/* clang-format off */
+#define REJECT(name, why)			\
+FIXTURE_VARIANT_ADD(reject, name) {		\
+	.prog = "reject_" #name,		\
+	.reason = why,				\
+}
+
+REJECT(locked, "calling kernel function krsi_inode_blob_save is not allowed");
+REJECT(unlocked, "calling kernel function krsi_inode_blob_save_locked is not allowed");
+REJECT(atomic, "program must be sleepable to call sleepable kfunc krsi_inode_blob_save");
+/* clang-format on */
+
+FIXTURE_SETUP(reject)
+{
+	if (!krsi_active())
+		SKIP(return, "krsi is not active");
+	self->skel = blob_xattr_bpf__open();
+	ASSERT_NE(NULL, self->skel);
+}
+
+FIXTURE_TEARDOWN(reject)
+{
+	blob_xattr_bpf__destroy(self->skel);
+}
+
+TEST_F(reject, load)
+{
+	struct bpf_program *prog;
+
+	ASSERT_TRUE(load_only(self->skel->obj, variant->prog));
+	prog = bpf_object__find_program_by_name(self->skel->obj, variant->prog);
+	ASSERT_NE(NULL, prog);
+	ASSERT_EQ(0, bpf_program__set_log_buf(prog, self->log, sizeof(self->log)));
+	bpf_program__set_log_level(prog, 1);
+	EXPECT_GT(0, blob_xattr_bpf__load(self->skel));
+	EXPECT_NE(NULL, strstr(self->log, variant->reason))
+		TH_LOG("expected '%s':\n%s", variant->reason, self->log);
+}
+
+FIXTURE(claims) {};
+
+FIXTURE_SETUP(claims)
+{
+	if (!krsi_active())
+		SKIP(return, "krsi is not active");
+	if (blob_reserved("inode") <= 0)
+		SKIP(return, "boot with krsi.blob=inode:... and krsi.xattrs=, as scripts/test.sh does");
+}
+
+FIXTURE_TEARDOWN(claims)
+{
+}
+
+/* After the other tests, which have slots of these names. */
+TEST_F(claims, as_many_as_reserved)
+{
+	long long free;
+
+	ASSERT_EQ(0, blob_command("claim inode kept 8 xattr=yes"));
+	free = blob_free("inode");
+	EXPECT_EQ(0, blob_command("claim inode kept 8 xattr=yes\n"));
+	EXPECT_EQ(-EEXIST, blob_command("claim inode kept 8"));
+	EXPECT_EQ(-EINVAL, blob_command("claim cred kept 8 xattr=yes"));
+	EXPECT_EQ(-EINVAL, blob_command("claim inode kept 8 xattr=no"));
+	EXPECT_EQ(free, blob_free("inode"));
+	/* Four in all: see scripts/test.sh. */
+	EXPECT_EQ(0, blob_command("claim inode kept-tmpfs 8 xattr=yes"));
+	EXPECT_EQ(0, blob_command("claim inode kept-ext4 8 xattr=yes"));
+	EXPECT_EQ(0, blob_command("claim inode kept-overlay 8 xattr=yes"));
+	EXPECT_EQ(-ENOSPC, blob_command("claim inode kept-more 8 xattr=yes"));
+	EXPECT_EQ(-1, blob_slot("inode", "kept-more"));
+	/* What is released is not used again. */
+	EXPECT_EQ(0, blob_command("release inode kept-overlay"));
+	EXPECT_EQ(-ENOSPC, blob_command("claim inode kept-overlay 8 xattr=yes"));
+}
+
+/* What the parameter says that makes no sense is logged. */
+TEST_F(claims, boot_parameter)
+{
+	static char log[1 << 20];
+	char cmdline[4096];
+	int len;
+
+	ASSERT_TRUE(read_text("/proc/cmdline", cmdline, sizeof(cmdline)));
+	if (!strstr(cmdline, "krsi.xattrs=many"))
+		SKIP(return, "the parameter makes sense");
+	len = klogctl(3 /* SYSLOG_ACTION_READ_ALL */, log, sizeof(log) - 1);
+	ASSERT_LT(0, len);
+	log[len] = '\0';
+	EXPECT_NE(NULL, strstr(log, "krsi.xattrs: ignoring \"17\": not a number up to 16"));
+	EXPECT_NE(NULL, strstr(log, "krsi.xattrs: ignoring \"many\": not a number up to 16"));
+}
+
+TEST_HARNESS_MAIN

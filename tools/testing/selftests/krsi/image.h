@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * An empty file system of the ext family on a loop device, made here because
+ * there is not always a program that makes one.
+ */
+
+#ifndef _KRSI_TEST_IMAGE_H
+#define _KRSI_TEST_IMAGE_H
+
+#include <linux/loop.h>
+#include <sys/ioctl.h>
+
+#include "common.h"
+
+#define IMAGE_BLOCK 1024
+#define IMAGE_BLOCKS 4096
+#define IMAGE_INODES 128
+#define IMAGE_INODE_SIZE 256
+
+static inline void put16(unsigned char *at, unsigned int value)
+{
+	at[0] = value;
+	at[1] = value >> 8;
+}
+
+static inline void put32(unsigned char *at, unsigned int value)
+{
+	put16(at, value);
+	put16(at + 2, value >> 16);
+}
+
+static inline void put_bits(unsigned char *bitmap, int from, int to)
+{
+	for (; from < to; from++)
+		bitmap[from / 8] |= 1 << from % 8;
+}
+
+/* Makes a file with an empty file system; 0 or a negative errno. */
+static inline int image_make(const char *path)
+{
+	/* In order: nothing, superblock, descriptor, bitmaps, inodes, root. */
+	enum { SUPER = 1, GROUP, BLOCK_MAP, INODE_MAP, TABLE };
+	const int root = TABLE + IMAGE_INODES * IMAGE_INODE_SIZE / IMAGE_BLOCK;
+	static unsigned char image[64 * IMAGE_BLOCK];
+	unsigned char *super = image + SUPER * IMAGE_BLOCK;
+	unsigned char *group = image + GROUP * IMAGE_BLOCK;
+	unsigned char *inode = image + TABLE * IMAGE_BLOCK + IMAGE_INODE_SIZE;
+	unsigned char *dir = image + root * IMAGE_BLOCK;
+	int fd, ret = 0;
+
+	memset(image, 0, sizeof(image));
+	put32(super + 0, IMAGE_INODES);
+	put32(super + 4, IMAGE_BLOCKS);
+	put32(super + 12, IMAGE_BLOCKS - 1 - root);
+	put32(super + 16, IMAGE_INODES - 10);
+	put32(super + 20, SUPER);
+	put32(super + 32, 8 * IMAGE_BLOCK);
+	put32(super + 36, 8 * IMAGE_BLOCK);
+	put32(super + 40, IMAGE_INODES);
+	put16(super + 54, 0xffff);
+	put16(super + 56, 0xef53);
+	put16(super + 58, 1 /* clean */);
+	put16(super + 60, 1 /* goes on after errors */);
+	put32(super + 76, 1 /* revision */);
+	put32(super + 84, 11 /* the first inode that is not special */);
+	put16(super + 88, IMAGE_INODE_SIZE);
+	put32(super + 92, 0x8 /* extended attributes */);
+	put32(super + 96, 0x2 /* types in directories */);
+
+	put32(group + 0, BLOCK_MAP);
+	put32(group + 4, INODE_MAP);
+	put32(group + 8, TABLE);
+	put16(group + 12, IMAGE_BLOCKS - 1 - root);
+	put16(group + 14, IMAGE_INODES - 10);
+	put16(group + 16, 1);
+
+	/* The first bit is block 1; what is behind the end is not free. */
+	put_bits(image + BLOCK_MAP * IMAGE_BLOCK, 0, root);
+	put_bits(image + BLOCK_MAP * IMAGE_BLOCK, IMAGE_BLOCKS - 1, 8 * IMAGE_BLOCK);
+	put_bits(image + INODE_MAP * IMAGE_BLOCK, 0, 10);
+	put_bits(image + INODE_MAP * IMAGE_BLOCK, IMAGE_INODES, 8 * IMAGE_BLOCK);
+
+	put16(inode + 0, 040755);
+	put32(inode + 4, IMAGE_BLOCK);
+	put16(inode + 26, 2 /* links */);
+	put32(inode + 28, IMAGE_BLOCK / 512);
+	put32(inode + 40, root);
+	put16(inode + 128, 32 /* of the fields behind */);
+
+	put32(dir + 0, 2);
+	put16(dir + 4, 12);
+	memcpy(dir + 6, "\1\2.", 3);
+	put32(dir + 12, 2);
+	put16(dir + 16, IMAGE_BLOCK - 12);
+	memcpy(dir + 18, "\2\2..", 4);
+
+	fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	if (write(fd, image, sizeof(image)) != sizeof(image) ||
+	    ftruncate(fd, IMAGE_BLOCKS * IMAGE_BLOCK))
+		ret = errno ? -errno : -EIO;
+	close(fd);
+	return ret;
+}
+
+/* Mounts it; 0 or a negative errno. The device goes with the mount. */
+static inline int image_mount(const char *image, const char *dir)
+{
+	struct loop_config config = { .info.lo_flags = LO_FLAGS_AUTOCLEAR };
+	int control, file, device = -1, number, ret;
+	char path[32];
+
+	control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+	file = open(image, O_RDWR | O_CLOEXEC);
+	if (control < 0 || file < 0)
+		return -errno;
+	number = ioctl(control, LOOP_CTL_GET_FREE);
+	snprintf(path, sizeof(path), "/dev/loop%d", number);
+	if (number >= 0)
+		device = open(path, O_RDWR | O_CLOEXEC);
+	config.fd = file;
+	if (device < 0 || ioctl(device, LOOP_CONFIGURE, &config) ||
+	    mount(path, dir, "ext4", 0, NULL))
+		ret = -errno;
+	else
+		ret = 0;
+	if (device >= 0)
+		close(device);
+	close(file);
+	close(control);
+	return ret;
+}
+
+#endif /* _KRSI_TEST_IMAGE_H */

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Labels of inodes that last: reads and writes them, has them saved and
+ * restored, and gives them to new inodes.
+ */
+
+#include "krsi.bpf.h"
+#include "krsi_blob.bpf.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+KRSI_SLOT(kept);
+
+/* What is written to labels, if not 0, and what was in the last one before. */
+__u64 label;
+__u64 seen;
+__u64 missing;
+/* The next file that is opened; an overlay opens another for it. */
+bool next;
+/* What is to be done with the next inode whose attributes are asked for. */
+bool save, restore;
+int result;
+
+SEC("?lsm/file_open")
+int BPF_PROG(use, struct file *file)
+{
+	__u64 *blob;
+
+	if (!on_target() || !next)
+		return 0;
+	next = false;
+	blob = KRSI_BLOB(inode, file->f_inode, kept, __u64);
+	if (!blob) {
+		missing++;
+		return 0;
+	}
+	seen = *blob;
+	if (label)
+		*blob = label;
+	return 0;
+}
+
+/* Overwrites a label with zeroes. */
+SEC("?lsm/file_ioctl")
+int BPF_PROG(clear, struct file *file)
+{
+	__u64 *blob;
+
+	if (!on_target())
+		return 0;
+	blob = KRSI_BLOB(inode, file->f_inode, kept, __u64);
+	if (blob)
+		*blob = 0;
+	return 0;
+}
+
+SEC("?lsm.s/inode_getxattr")
+int BPF_PROG(keep, struct dentry *dentry)
+{
+	if (!on_target())
+		return 0;
+	if (save)
+		result = krsi_inode_blob_save(dentry, kept);
+	if (restore)
+		result = krsi_inode_blob_restore(dentry, kept);
+	save = restore = false;
+	return 0;
+}
+
+SEC("?lsm.s/inode_setxattr")
+int BPF_PROG(keep_locked, struct mnt_idmap *idmap, struct dentry *dentry)
+{
+	if (!on_target())
+		return 0;
+	if (save)
+		result = krsi_inode_blob_save_locked(dentry, kept);
+	save = false;
+	return 0;
+}
+
+/* A new inode has its label before anybody finds it. */
+SEC("?lsm/inode_init_security")
+int BPF_PROG(create, struct inode *inode)
+{
+	__u64 *blob;
+
+	if (!on_target())
+		return -95 /* EOPNOTSUPP */;
+	blob = KRSI_BLOB(inode, inode, kept, __u64);
+	if (!blob)
+		missing++;
+	else if (label)
+		*blob = label;
+	return -95;
+}
+
+/* Refused by the verifier, with the reasons that blob_xattr_test.c has. */
+
+SEC("?lsm.s/inode_setxattr")
+int BPF_PROG(reject_locked, struct mnt_idmap *idmap, struct dentry *dentry)
+{
+	krsi_inode_blob_save(dentry, kept);
+	return 0;
+}
+
+SEC("?lsm.s/inode_getxattr")
+int BPF_PROG(reject_unlocked, struct dentry *dentry)
+{
+	krsi_inode_blob_save_locked(dentry, kept);
+	return 0;
+}
+
+SEC("?lsm/inode_getxattr")
+int BPF_PROG(reject_atomic, struct dentry *dentry)
+{
+	krsi_inode_blob_save(dentry, kept);
+	return 0;
+}
