@@ -14,6 +14,7 @@
 #include <linux/dcache.h>
 #include <linux/errno.h>
 #include <linux/krsi_blob.h>
+#include <linux/krsi_boot.h>
 #include <linux/static_call_types.h>
 #include <linux/types.h>
 #include <uapi/linux/krsi.h>

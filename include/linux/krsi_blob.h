@@ -45,7 +45,8 @@ enum krsi_blob_class {
 void krsi_blob_setup(const char *sizes);
 
 /* Rust: security/krsi/blob/access.rs */
-char *krsi_blob_at(unsigned int class, void *blob, u32 slot, u32 size);
+char *krsi_blob_at(unsigned int class, void *object, void *blob, u32 slot,
+		   u32 size);
 
 /**
  * struct krsi_blob_path - how to get from an object to its blob

@@ -22,6 +22,7 @@
 #include <linux/key.h>
 #include <linux/krsi.h>
 #include <linux/krsi_blob.h>
+#include <linux/krsi_boot.h>
 #include <linux/msg.h>
 #include <linux/perf_event.h>
 #include <linux/sched.h>
@@ -77,41 +78,44 @@ __bpf_kfunc_start_defs();
  * Context: any.
  * Returns the bytes, zero until a program writes to them or they are inherited,
  * or NULL if there is no such slot of this class and size or if the object has
- * no blob.
+ * no blob. The bytes of a boot program's slot are initialised, by the program,
+ * if they are not yet; NULL too if that is not possible here.
  *
  * NULL is looked for because a few hooks pass it where the verifier believes
  * that they do not: msg_queue_msgctl() for IPC_INFO, for one.
  */
-#define KRSI_BLOB_KFUNC(NAME, CLASS, TYPE, OBJECT, BLOB)		\
+#define KRSI_BLOB_KFUNC(NAME, CLASS, TYPE, OBJECT, LABELLED, BLOB)	\
 __bpf_kfunc char *krsi_##NAME##_blob(TYPE OBJECT, u32 slot,		\
 				     u32 rdwr_buf_size)			\
 {									\
-	return krsi_blob_at(KRSI_BLOB_##CLASS, (OBJECT) ? BLOB : NULL, \
-			    slot, rdwr_buf_size);			\
+	return krsi_blob_at(KRSI_BLOB_##CLASS, LABELLED,		\
+			    (OBJECT) ? BLOB : NULL, slot, rdwr_buf_size); \
 }
 
-KRSI_BLOB_KFUNC(cred, cred, struct cred *, cred, cred->security)
-KRSI_BLOB_KFUNC(task, task, struct task_struct *, task, task->security)
-KRSI_BLOB_KFUNC(file, file, struct file *, file, file->f_security)
-KRSI_BLOB_KFUNC(backing_file, backing_file, struct file *, file,
-		backing_file_blob(file))
-KRSI_BLOB_KFUNC(inode, inode, struct inode *, inode, inode->i_security)
-KRSI_BLOB_KFUNC(superblock, superblock, struct super_block *, sb, sb->s_security)
-KRSI_BLOB_KFUNC(sock, sock, struct sock *, sk, sock_blob(sk))
-KRSI_BLOB_KFUNC(ipc, ipc, struct kern_ipc_perm *, perm, perm->security)
-KRSI_BLOB_KFUNC(msg_msg, msg_msg, struct msg_msg *, msg, msg->security)
+#define KRSI_CLASS_BLOB_KFUNC(CLASS, TYPE, OBJECT, BLOB)		\
+	KRSI_BLOB_KFUNC(CLASS, CLASS, TYPE, OBJECT, OBJECT, BLOB)
+
+KRSI_CLASS_BLOB_KFUNC(cred, struct cred *, cred, cred->security)
+KRSI_CLASS_BLOB_KFUNC(task, struct task_struct *, task, task->security)
+KRSI_CLASS_BLOB_KFUNC(file, struct file *, file, file->f_security)
+KRSI_CLASS_BLOB_KFUNC(backing_file, struct file *, file, backing_file_blob(file))
+KRSI_CLASS_BLOB_KFUNC(inode, struct inode *, inode, inode->i_security)
+KRSI_CLASS_BLOB_KFUNC(superblock, struct super_block *, sb, sb->s_security)
+KRSI_CLASS_BLOB_KFUNC(sock, struct sock *, sk, sock_blob(sk))
+KRSI_CLASS_BLOB_KFUNC(ipc, struct kern_ipc_perm *, perm, perm->security)
+KRSI_CLASS_BLOB_KFUNC(msg_msg, struct msg_msg *, msg, msg->security)
 #ifdef CONFIG_KEYS
-KRSI_BLOB_KFUNC(key, key, struct key *, key, key->security)
+KRSI_CLASS_BLOB_KFUNC(key, struct key *, key, key->security)
 #endif
-KRSI_BLOB_KFUNC(bdev, bdev, struct block_device *, bdev, bdev->bd_security)
-KRSI_BLOB_KFUNC(perf_event, perf_event, struct perf_event *, event,
-		event->security)
-KRSI_BLOB_KFUNC(bpf_map, bpf_map, struct bpf_map *, map, map->security)
-KRSI_BLOB_KFUNC(bpf_prog, bpf_prog, struct bpf_prog *, prog, prog->aux->security)
-KRSI_BLOB_KFUNC(bpf_token, bpf_token, struct bpf_token *, token, token->security)
+KRSI_CLASS_BLOB_KFUNC(bdev, struct block_device *, bdev, bdev->bd_security)
+KRSI_CLASS_BLOB_KFUNC(perf_event, struct perf_event *, event, event->security)
+KRSI_CLASS_BLOB_KFUNC(bpf_map, struct bpf_map *, map, map->security)
+KRSI_CLASS_BLOB_KFUNC(bpf_prog, struct bpf_prog *, prog, prog->aux->security)
+KRSI_CLASS_BLOB_KFUNC(bpf_token, struct bpf_token *, token, token->security)
 
 /* The credentials that an exec prepares; none once they are committed. */
 KRSI_BLOB_KFUNC(bprm_cred, cred, struct linux_binprm *, bprm,
+		(bprm ? bprm->cred : NULL),
 		(bprm->cred ? bprm->cred->security : NULL))
 
 /**
@@ -127,7 +131,9 @@ KRSI_BLOB_KFUNC(bprm_cred, cred, struct linux_binprm *, bprm,
  */
 __bpf_kfunc char *krsi_current_cred_blob(u32 slot, u32 rdwr_buf_size)
 {
-	return krsi_blob_at(KRSI_BLOB_cred, current_cred()->security, slot,
+	const struct cred *cred = current_cred();
+
+	return krsi_blob_at(KRSI_BLOB_cred, (void *)cred, cred->security, slot,
 			    rdwr_buf_size);
 }
 
@@ -357,11 +363,99 @@ int krsi_inline_kfunc(struct bpf_verifier_env *env, unsigned long kfunc,
 	return cnt;
 }
 
+/*
+ * The same, for boot programs, in the order of krsi_boot_kfunc_names: looking
+ * for names in BTF takes longer than all else that loading a program does.
+ */
+BTF_ID_LIST(krsi_boot_kfunc_ids)
+BTF_ID(func, krsi_current_cred_blob)
+#define KRSI_BOOT_KFUNC(CLASS) BTF_ID(func, krsi_##CLASS##_blob)
+#include "krsi_boot_kfuncs.h"
+#undef KRSI_BOOT_KFUNC
+
+static const char *const krsi_boot_kfunc_names[] = {
+	"krsi_current_cred_blob",
+#define KRSI_BOOT_KFUNC(CLASS) "krsi_" #CLASS "_blob",
+#include "krsi_boot_kfuncs.h"
+#undef KRSI_BOOT_KFUNC
+};
+
+/**
+ * krsi_blob_kfunc_id - finds a kfunc that boot programs can call
+ * @name: its name, not terminated
+ * @len: length of the name
+ *
+ * Context: any.
+ * Return: the BTF id, or 0 if there is no such kfunc.
+ */
+u32 krsi_blob_kfunc_id(const char *name, size_t len)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(krsi_boot_kfunc_names); i++)
+		if (strlen(krsi_boot_kfunc_names[i]) == len &&
+		    !memcmp(krsi_boot_kfunc_names[i], name, len))
+			return krsi_boot_kfunc_ids[i];
+	return 0;
+}
+
+/* Those that last in attributes are not for boot programs, which cannot sleep. */
+static bool krsi_boot_kfunc(u32 kfunc_id)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(krsi_boot_kfunc_names); i++)
+		if (krsi_boot_kfunc_ids[i] == kfunc_id)
+			return true;
+	return false;
+}
+
+/**
+ * krsi_blob_of - the blob that an object has
+ * @class: enum krsi_blob_class of the object, one that boot programs know
+ * @object: the object, which is complete enough to have a blob
+ *
+ * Context: any.
+ * Return: the blob, or NULL if there is none.
+ */
+void *krsi_blob_of(unsigned int class, void *object)
+{
+	switch (class) {
+#define KRSI_BLOB_OF(CLASS, TYPE, FIELD)				\
+	case KRSI_BLOB_##CLASS:						\
+		return ((TYPE *)object)->FIELD
+
+	KRSI_BLOB_OF(cred, struct cred, security);
+	KRSI_BLOB_OF(task, struct task_struct, security);
+	KRSI_BLOB_OF(file, struct file, f_security);
+	KRSI_BLOB_OF(inode, struct inode, i_security);
+	KRSI_BLOB_OF(superblock, struct super_block, s_security);
+	KRSI_BLOB_OF(ipc, struct kern_ipc_perm, security);
+	KRSI_BLOB_OF(msg_msg, struct msg_msg, security);
+#ifdef CONFIG_KEYS
+	KRSI_BLOB_OF(key, struct key, security);
+#endif
+	KRSI_BLOB_OF(bdev, struct block_device, bd_security);
+	KRSI_BLOB_OF(perf_event, struct perf_event, security);
+	KRSI_BLOB_OF(bpf_map, struct bpf_map, security);
+	KRSI_BLOB_OF(bpf_prog, struct bpf_prog, aux->security);
+	KRSI_BLOB_OF(bpf_token, struct bpf_token, security);
+	case KRSI_BLOB_backing_file:
+		return backing_file_blob(object);
+	case KRSI_BLOB_sock:
+		return sock_blob(object);
+	}
+	return NULL;
+}
+
 /* LSM programs share their kfuncs with those that trace. */
 static int krsi_blob_kfunc_filter(const struct bpf_prog *prog, u32 kfunc_id)
 {
 	if (!btf_id_set8_contains(&krsi_blob_kfuncs, kfunc_id))
 		return 0;
+	if (prog->type == BPF_PROG_TYPE_STRUCT_OPS)
+		return prog->aux->attach_btf_id == krsi_boot_struct_id() &&
+		       krsi_boot_kfunc(kfunc_id) ? 0 : -EACCES;
 	if (prog->type != BPF_PROG_TYPE_LSM)
 		return -EACCES;
 	if (kfunc_id == krsi_save_ids[bpf_lsm_has_d_inode_locked(prog) ? 0 : 1])
@@ -377,9 +471,13 @@ static const struct btf_kfunc_id_set krsi_blob_kfunc_set = {
 
 static int __init krsi_blob_init(void)
 {
+	int err;
+
 	if (!krsi_active())
 		return 0;
-	return register_btf_kfunc_id_set(BPF_PROG_TYPE_LSM,
-					 &krsi_blob_kfunc_set);
+	err = register_btf_kfunc_id_set(BPF_PROG_TYPE_LSM,
+					&krsi_blob_kfunc_set);
+	return err ?: register_btf_kfunc_id_set(BPF_PROG_TYPE_STRUCT_OPS,
+						&krsi_blob_kfunc_set);
 }
 late_initcall(krsi_blob_init);

@@ -13,6 +13,7 @@ use crate::{
 };
 use core::{cell::UnsafeCell, mem::MaybeUninit, ptr::NonNull};
 
+pub mod load;
 pub mod map;
 
 /// What a program is compiled to. The second argument is for the interpreter.

@@ -14,6 +14,7 @@
 //! - [`attach`]: how the BPF core attaches and detaches programs
 //! - [`trace`]: hooks whose stubs other BPF programs trace
 //! - [`blob`]: bytes that programs have in kernel objects
+//! - [`boot`]: programs that initialise them, from boot on
 //! - [`exec`]: what programs can ask about a program that is about to run
 //! - [`path`]: paths for programs
 //! - [`refs`]: pointers that programs can read but not use
@@ -21,6 +22,7 @@
 
 mod attach;
 mod blob;
+mod boot;
 #[cfg(CONFIG_HAVE_STATIC_CALL)]
 mod chain;
 mod exec;

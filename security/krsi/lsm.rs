@@ -2,7 +2,7 @@
 
 //! What the LSM framework knows of KRSI, and its start.
 
-use crate::{attach, blob, hooks, securityfs};
+use crate::{attach, blob, boot, hooks, securityfs};
 use kernel::{
     bindings,
     lsm::{define_lsm, LsmId},
@@ -19,6 +19,7 @@ define_lsm!(KRSI {
     blobs: blob::SIZES.as_ptr(),
     init: Some(init),
     initcall_fs: Some(init_securityfs),
+    initcall_late: Some(load_boot_programs),
 });
 
 /// Whether KRSI is the LSM that runs BPF programs. Set at boot and never cleared.
@@ -52,8 +53,10 @@ extern "C" fn init() -> c_int {
     attach::init();
     // SAFETY: The tables are added once, by the module's initialiser, which is in `.init.text`.
     unsafe {
-        // In front of the programs: they see what was inherited, and what attributes have.
+        // In front of the programs: they see what was inherited, what boot programs labelled, and
+        // what attributes have.
         kernel::lsm::add_hooks(&blob::HOOKS, &ID);
+        kernel::lsm::add_hooks(&boot::HOOKS, &ID);
         kernel::lsm::add_hooks(&blob::XATTR_HOOKS, &ID);
         kernel::lsm::add_hooks(&hooks::HOOKS, &ID);
         kernel::lsm::add_hooks(&hooks::STORAGE_HOOKS, &ID);
@@ -65,6 +68,7 @@ extern "C" fn init() -> c_int {
         }
     }
     blob::init();
+    boot::init();
     // SAFETY: There is one CPU and no other task, so nobody reads it meanwhile.
     unsafe { bindings::bpf_lsm_initialized = true };
     ACTIVE.store(1, Relaxed);
@@ -78,4 +82,11 @@ extern "C" fn init_securityfs() -> c_int {
         Ok(()) => 0,
         Err(e) => e.to_errno(),
     }
+}
+
+/// Loads the boot programs: once kfuncs are registered, which is as early as programs can be
+/// verified, and before there is user space.
+extern "C" fn load_boot_programs() -> c_int {
+    boot::load();
+    0
 }

@@ -5,7 +5,7 @@
 //! The formats are ABI: see `Documentation/admin-guide/LSM/krsi.rst`. Lines and fields are only
 //! ever added, at the end, and the version counts what breaks.
 
-use crate::{attach, blob, exec, hooks};
+use crate::{attach, blob, boot, exec, hooks};
 use kernel::{
     bindings,
     ffi::c_uint,
@@ -18,7 +18,7 @@ use kernel::{
 const ABI_VERSION: u32 = 1;
 
 /// What this build can do, for tools that have to know.
-const FEATURES: &str = "bpf_lsm cgroup sleepable tracing counters exec_args blobs";
+const FEATURES: &str = "bpf_lsm cgroup sleepable tracing counters exec_args blobs boot";
 
 /// Makes the files. Called once, at boot.
 pub(crate) fn init() -> Result {
@@ -28,6 +28,7 @@ pub(crate) fn init() -> Result {
     // Which programs guard a system is not for everyone.
     dir.file::<Status>(c"status", 0o400)?;
     dir.file::<Hooks>(c"hooks", 0o400)?;
+    dir.file::<Boot>(c"boot", 0o400)?;
     dir.command_file::<Blobs>(c"blobs", 0o600)
 }
 
@@ -98,6 +99,15 @@ impl Show for Hooks {
             }
             seq_print!(m, "{}\n", if separator.is_empty() { "-" } else { "" });
         }
+        Ok(())
+    }
+}
+
+struct Boot;
+
+impl Show for Boot {
+    fn show(m: &SeqFile) -> Result {
+        boot::show(m);
         Ok(())
     }
 }

@@ -7,7 +7,11 @@
 //! number of another class's slot, of a slot of another size, of one that was released or of
 //! another boot finds another word there.
 
-use super::{slots::Slot, xattr, Class, SPACES};
+use super::{
+    slots::{Owner, Slot},
+    xattr, Class, SPACES, STATE,
+};
+use crate::boot;
 use kernel::{
     prelude::*,
     sync::atomic::{Acquire, Atomic, Relaxed, Release},
@@ -35,13 +39,18 @@ pub(super) fn number(index: usize, nonce: u32) -> Option<u32> {
 struct Entry {
     /// [`key`] of the slot, or 0: there is none, or it was released. Set once, and cleared once.
     key: Atomic<u64>,
-    /// Of the slot's first byte in an object's blob, and [`KEPT`]. Written before `key`, and only
+    /// Of the slot's first byte in an object's blob, and flags. Written before `key`, and only
     /// then.
     offset: Atomic<u32>,
 }
 
-/// The slot has a state in front: see [`xattr`].
+/// A flag of a slot that boot programs initialise: the object's state tells whether they have.
+const GUARDED: u32 = 1 << 31;
+
+/// A flag of a slot that has a state of its own in front: see [`xattr`].
 const KEPT: u32 = 1 << 30;
+
+const FLAGS: u32 = GUARDED | KEPT;
 
 static ENTRIES: [Entry; MAX] = [const {
     Entry {
@@ -65,8 +74,14 @@ pub(super) fn publish(slot: &Slot) {
     let entry = &ENTRIES[(slot.number & INDEX) as usize];
     let base = SPACES[slot.class as usize].base.load(Relaxed);
     let kept = if slot.xattr { KEPT } else { 0 };
+    let guarded = match slot.owner {
+        Owner::Boot => GUARDED,
+        Owner::Runtime => 0,
+    };
 
-    entry.offset.store((base + slot.offset) | kept, Relaxed);
+    entry
+        .offset
+        .store((base + slot.offset) | kept | guarded, Relaxed);
     entry
         .key
         .store(key(slot.number, slot.class as u32, slot.size), Release);
@@ -105,29 +120,53 @@ pub(super) fn place(class: c_uint, number: u32, size: u32) -> Option<Place> {
         return None;
     }
     let offset = entry.offset.load(Relaxed);
-    let ready = (offset & KEPT != 0).then(|| Ready {
-        offset: (offset & !KEPT) - xattr::STATE_SIZE,
-        value: xattr::READY,
-    });
+    let ready = match offset & FLAGS {
+        0 => None,
+        GUARDED => Some(Ready {
+            offset: SPACES[class as usize].base.load(Relaxed) - STATE,
+            value: boot::READY,
+        }),
+        KEPT => Some(Ready {
+            offset: (offset & !FLAGS) - xattr::STATE_SIZE,
+            value: xattr::READY,
+        }),
+        // Two words to look at: a call does it.
+        _ => return None,
+    };
     Some(Place {
-        offset: offset & !KEPT,
+        offset: offset & !FLAGS,
         ready,
     })
+}
+
+/// The state word of an object whose class has slots of boot programs.
+///
+/// # Safety
+///
+/// `blob` must be the blob of an object of the class, with the length that the framework gives
+/// blobs of that class, and there for `'a`.
+#[inline(always)]
+pub(super) unsafe fn state<'a>(class: Class, blob: *mut c_void) -> &'a Atomic<u32> {
+    let base = SPACES[class as usize].base.load(Relaxed);
+    // SAFETY: The word is in front of the slots, aligned as they are, and only accessed here.
+    unsafe { Atomic::from_ptr(blob.byte_add((base - STATE) as usize).cast()) }
 }
 
 /// Finds the bytes that an object has for a slot.
 ///
 /// `class` is the object's, `blob` what the framework allocated for it, or null; `number` and
-/// `size` are what a program says. Returns null if there is no such slot, or no blob, or if what
-/// the object's extended attribute has is not known. Any context.
+/// `size` are what a program says. Returns null if there is no such slot, or no blob, or if the
+/// slot is a boot program's and cannot be initialised here, or if what the object's extended
+/// attribute has is not known. Any context.
 ///
 /// # Safety
 ///
-/// `class` must be a `enum krsi_blob_class`, and `blob` null or the blob of such an object, with
-/// the length that the framework gives blobs of that class.
+/// `class` must be a `enum krsi_blob_class`, and `blob` null or the blob of `object`, which is
+/// alive and of that class, with the length that the framework gives blobs of that class.
 #[export]
 pub(crate) unsafe extern "C" fn krsi_blob_at(
     class: c_uint,
+    object: *mut c_void,
     blob: *mut c_void,
     number: u32,
     size: u32,
@@ -138,9 +177,19 @@ pub(crate) unsafe extern "C" fn krsi_blob_at(
         return core::ptr::null_mut();
     }
     let offset = entry.offset.load(Relaxed);
+    if offset & GUARDED != 0 {
+        let class = Class::ALL[class as usize];
+        // SAFETY: The class has slots of boot programs, or this were none. The rest by the safety
+        // requirements.
+        let state = unsafe { state(class, blob) };
+        // SAFETY: By the safety requirements.
+        if !boot::ready(state) && !unsafe { boot::first_access(class, object, state) } {
+            return core::ptr::null_mut();
+        }
+    }
     // SAFETY: The slot is in the part of the blob that the framework gave KRSI for this class,
     // by its key and the safety requirements.
-    let slot = unsafe { blob.byte_add((offset & !KEPT) as usize) };
+    let slot = unsafe { blob.byte_add((offset & !FLAGS) as usize) };
     if offset & KEPT != 0 {
         // SAFETY: The state in front of the slot, which is aligned.
         let state =
@@ -183,11 +232,12 @@ mod tests {
     fn unknown_numbers_find_nothing() {
         let mut blob = [0u64; 4];
         let blob = blob.as_mut_ptr().cast::<c_void>();
+        let object = core::ptr::null_mut();
 
         for number in 0..1024 {
             for size in [0, 8, u32::MAX] {
                 // SAFETY: There is no slot of this number, so nothing is computed from `blob`.
-                assert!(unsafe { krsi_blob_at(0, blob, number, size) }.is_null());
+                assert!(unsafe { krsi_blob_at(0, object, blob, number, size) }.is_null());
             }
         }
     }

@@ -2,14 +2,15 @@
 
 //! Slots that new credentials and new tasks take over from those that they come from.
 //!
-//! The framework zeroes blobs, so only slots that are copied need anything done. These are
-//! callbacks of KRSI itself, in front of the programs of the same hooks, and off while there is no
-//! such slot.
+//! The framework zeroes blobs, so only slots that are copied need anything done, and what boot
+//! programs label. These are callbacks of KRSI itself, in front of the programs of the same hooks,
+//! and off while there is no such slot and no such program.
 
 use super::{
     slots::{Inherit, Slot},
-    Class, ALIGN, MAX_RESERVED, SPACES,
+    Class, ALIGN, MAX_SPACE, SPACES,
 };
+use crate::boot;
 use kernel::{
     bindings, lsm,
     prelude::*,
@@ -18,7 +19,7 @@ use kernel::{
 };
 
 /// Words of [`ALIGN`] bytes that a space can have.
-const WORDS: usize = (MAX_RESERVED / ALIGN) as usize;
+const WORDS: usize = (MAX_SPACE / ALIGN) as usize;
 
 /// Which words of a class's space are copied: a bit for each.
 struct Copied([Atomic<u64>; WORDS / 64]);
@@ -140,7 +141,15 @@ fn set(slot: &Slot, copied: bool) {
     for word in first..first + slot.size.div_ceil(ALIGN) {
         words.set(word as usize, copied);
     }
-    switch(hooks, !words.is_empty());
+    switch(hooks, !words.is_empty() || boot::hooked(slot.class));
+}
+
+/// Switches the callbacks of a class on or off, after what [`boot::hooked`] says has changed. May
+/// sleep.
+pub(crate) fn refresh(which: Class) {
+    if let Some((words, hooks)) = class(which) {
+        switch(hooks, !words.is_empty() || boot::hooked(which));
+    }
 }
 
 /// Copies the words of one blob to another, each as a whole: others may be writing to `from`.
@@ -185,22 +194,27 @@ unsafe extern "C" fn cred_prepare(
 ///
 /// To be called by the LSM framework only.
 unsafe extern "C" fn cred_transfer(new: *mut bindings::cred, old: *const bindings::cred) {
-    // SAFETY: The framework passes valid credentials, with their blobs.
-    unsafe { copy(&CRED, Class::cred, (*old).security, (*new).security) };
+    // SAFETY: The framework passes valid credentials, with their blobs. Nobody else has the new
+    // ones.
+    unsafe {
+        boot::initialise(Class::cred, old.cast_mut().cast(), (*old).security);
+        copy(&CRED, Class::cred, (*old).security, (*new).security);
+        boot::made(Class::cred, new.cast(), (*new).security, Some(old as u64));
+    };
 }
 
 /// # Safety
 ///
 /// To be called by the LSM framework only.
-unsafe extern "C" fn task_alloc(task: *mut bindings::task_struct, _: u64) -> c_int {
-    // SAFETY: The framework passes a valid task, which is made from the current one.
+unsafe extern "C" fn task_alloc(task: *mut bindings::task_struct, flags: u64) -> c_int {
+    let current = Task::current_raw();
+
+    // SAFETY: The framework passes a valid task, which is made from the current one and which
+    // nobody else has.
     unsafe {
-        copy(
-            &TASK,
-            Class::task,
-            (*Task::current_raw()).security,
-            (*task).security,
-        )
+        boot::initialise(Class::task, current.cast(), (*current).security);
+        copy(&TASK, Class::task, (*current).security, (*task).security);
+        boot::made(Class::task, task.cast(), (*task).security, Some(flags));
     };
     0
 }

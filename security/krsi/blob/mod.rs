@@ -104,6 +104,14 @@ pub(crate) const ALIGN: u32 = 8;
 /// The most that can be reserved in a class, in bytes.
 pub(crate) const MAX_RESERVED: u32 = 1024;
 
+/// The most bytes that a class's slots can have together: what is reserved, and as many again for
+/// boot programs.
+pub(crate) const MAX_SPACE: u32 = 2 * MAX_RESERVED;
+
+/// What is in front of the slots of a class that boot programs have slots in: a word of 4 bytes
+/// that says whether they are initialised, and 4 that nobody uses.
+pub(crate) const STATE: u32 = ALIGN;
+
 /// What else is in KRSI's part of an inode's blob, in front: where the bpf LSM has the storage that
 /// BPF programs allocate.
 const STORAGE: u32 = size_of::<bindings::bpf_storage_blob>() as u32;
@@ -111,12 +119,15 @@ const _: () = assert!(STORAGE % ALIGN == 0);
 
 /// What the framework is asked for, and then where it put that.
 #[link_section = ".data..ro_after_init"]
-pub(crate) static SIZES: BlobSizes = BlobSizes::new(request(&Sizes::DEFAULT, xattr::DEFAULT));
+pub(crate) static SIZES: BlobSizes =
+    BlobSizes::new(request(&Sizes::DEFAULT, &[0; COUNT], xattr::DEFAULT));
 
 /// How much is reserved, and where.
 struct Space {
     /// Bytes for slots in each object. 0: the class has none, and `base` means nothing.
     reserved: Atomic<u32>,
+    /// How many of them boot programs asked for. Not 0: there is a state word in front of them.
+    boot: Atomic<u32>,
     /// Offset of the first of them in the object's blob. Known once the framework has started KRSI.
     base: Atomic<u32>,
 }
@@ -126,6 +137,7 @@ static SPACES: [Space; COUNT] = {
     let mut spaces = [const {
         Space {
             reserved: Atomic::new(0),
+            boot: Atomic::new(0),
             base: Atomic::new(0),
         }
     }; COUNT];
@@ -140,14 +152,23 @@ static SPACES: [Space; COUNT] = {
 /// The classes that boot parameters have named: a bit for each. Written as [`SPACES`].
 static NAMED: Atomic<u32> = Atomic::new(0);
 
-/// What to ask the framework for to have these sizes, and extended attributes.
-const fn request(sizes: &Sizes, xattrs: u32) -> bindings::lsm_blob_sizes {
+/// Not 0: boot programs label new files, which the framework says to nobody who has no attribute.
+/// Written as [`SPACES`].
+static BOOT_CREATES: Atomic<u32> = Atomic::new(0);
+
+/// What to ask the framework for to have these sizes, `boot` bytes for boot programs, and extended
+/// attributes.
+const fn request(
+    sizes: &Sizes,
+    boot: &[u32; COUNT],
+    xattrs: u32,
+) -> bindings::lsm_blob_sizes {
     // SAFETY: All fields are integers.
     let mut request = unsafe { core::mem::zeroed::<bindings::lsm_blob_sizes>() };
     let mut i = 0;
     while i < COUNT {
         let class = Class::ALL[i];
-        *class.field(&mut request) = before(class) + sizes.bytes[i];
+        *class.field(&mut request) = before(class, boot[i]) + sizes.bytes[i] + boot[i];
         i += 1;
     }
     request.lbs_xattr_count = xattrs;
@@ -157,23 +178,34 @@ const fn request(sizes: &Sizes, xattrs: u32) -> bindings::lsm_blob_sizes {
 /// Asks the framework for what is reserved. To be called with one CPU, before [`init`].
 fn ask() {
     let sizes = Sizes {
-        bytes: reserved(),
+        bytes: Class::ALL.map(spare),
         named: 0,
     };
+    let boot = core::array::from_fn(|i| SPACES[i].boot.load(Relaxed));
+    let xattrs = xattr::reserved().max(BOOT_CREATES.load(Relaxed));
     // SAFETY: There is one CPU, and the framework has not come to this yet.
-    unsafe { *SIZES.as_ptr() = request(&sizes, xattr::reserved()) };
+    unsafe { *SIZES.as_ptr() = request(&sizes, &boot, xattrs) };
 }
 
-/// The bytes in front of a class's slots that are KRSI's own.
-const fn before(class: Class) -> u32 {
-    match class {
+/// The bytes in front of a class's slots that are KRSI's own, if boot programs have `boot` bytes.
+const fn before(class: Class, boot: u32) -> u32 {
+    let storage = match class {
         Class::inode => STORAGE,
         _ => 0,
-    }
+    };
+    let state = if boot == 0 { 0 } else { STATE };
+
+    storage + state
 }
 
 fn reserved() -> [u32; COUNT] {
     core::array::from_fn(|i| SPACES[i].reserved.load(Relaxed))
+}
+
+/// What is reserved in a class and not for boot programs, in bytes.
+fn spare(class: Class) -> u32 {
+    let space = &SPACES[class as usize];
+    space.reserved.load(Relaxed) - space.boot.load(Relaxed)
 }
 
 /// Takes the value of a boot parameter `krsi.blob=`, of which there may be several.
@@ -206,15 +238,50 @@ pub(crate) unsafe extern "C" fn krsi_blob_setup(text: *const c_char) {
     ask();
 }
 
+/// Adds bytes for the slots of boot programs to what is reserved: multiples of [`ALIGN`], at most
+/// [`MAX_RESERVED`]. To be called once, after the boot parameters were read and before the
+/// framework asks. `creates`: whether some of them label new files.
+pub(crate) fn reserve_boot(boot: &[u32; COUNT], creates: bool) {
+    for (space, &bytes) in SPACES.iter().zip(boot) {
+        space
+            .reserved
+            .store(space.reserved.load(Relaxed) + bytes, Relaxed);
+        space.boot.store(bytes, Relaxed);
+    }
+    BOOT_CREATES.store(creates.into(), Relaxed);
+    ask();
+}
+
+/// Whether boot programs have slots in the class, so that its objects have a state word.
+#[inline]
+pub(crate) fn has_boot_slots(class: Class) -> bool {
+    SPACES[class as usize].boot.load(Relaxed) != 0
+}
+
+/// The state word of an object. [`None`] if it has none.
+///
+/// # Safety
+///
+/// `blob` must be null or the blob of an object of the class, and there for `'a`. KRSI must have
+/// been started.
+pub(crate) unsafe fn state<'a>(class: Class, blob: *mut c_void) -> Option<&'a Atomic<u32>> {
+    if blob.is_null() || !has_boot_slots(class) {
+        return None;
+    }
+    // SAFETY: By the safety requirements.
+    Some(unsafe { access::state(class, blob) })
+}
+
 /// Learns where the framework put the blobs. Called once, by KRSI's initialiser.
 pub(crate) fn init() {
     // SAFETY: There is one CPU; the framework is done with the sizes, which are offsets now.
     let mut offsets = unsafe { *SIZES.as_ptr() };
 
     for (class, space) in Class::ALL.into_iter().zip(&SPACES) {
+        let boot = space.boot.load(Relaxed);
         space
             .base
-            .store(*class.field(&mut offsets) + before(class), Relaxed);
+            .store(*class.field(&mut offsets) + before(class, boot), Relaxed);
     }
     // `bpf_inode()` looks for the inode storage of BPF programs here.
     // SAFETY: There is one CPU, and no program.
@@ -222,11 +289,61 @@ pub(crate) fn init() {
     // SAFETY: Called once.
     unsafe { TABLE.init() };
     inherit::init();
-    xattr::init();
+    xattr::refresh();
 }
 
-pub(crate) use inherit::HOOKS;
-pub(crate) use xattr::{collect, HOOKS as XATTR_HOOKS};
+pub(crate) use inherit::{refresh, HOOKS};
+pub(crate) use xattr::{collect, refresh as refresh_xattrs, HOOKS as XATTR_HOOKS};
+
+/// What a boot program's object says of a slot.
+pub(crate) struct BootSlot<'a> {
+    pub(crate) class: Class,
+    pub(crate) name: &'a [u8],
+    /// In bytes.
+    pub(crate) size: u32,
+    pub(crate) align: u32,
+    /// Whether new objects get what the one has that they come from, if that is asked for.
+    pub(crate) copy: Option<bool>,
+}
+
+/// Claims a slot for a boot program, and returns its number. No program can access it until
+/// [`publish_boot`]. May sleep.
+///
+/// Errors as for [`command`]; `EEXIST` too if another object of the image has it.
+pub(crate) fn claim_boot(slot: &BootSlot<'_>) -> Result<u32> {
+    let name = slots::Name::new(slot.name).ok_or(EINVAL)?;
+    let rule = slot.copy.map(|copy| match copy {
+        true => slots::Inherit::Copy,
+        false => slots::Inherit::Reset,
+    });
+    let claim = slots::Claim::new(slot.class, name, slot.size, Some(slot.align), rule)?;
+    // SAFETY: An FFI call.
+    let nonce = unsafe { bindings::get_random_u32() };
+    let mut table = TABLE.lock();
+    let (slot, new) = table.claim(&claim, Owner::Boot, &reserved(), 0, nonce)?;
+
+    if new {
+        Ok(slot.number)
+    } else {
+        Err(EEXIST)
+    }
+}
+
+/// Lets programs access a slot of boot programs. To be called once, when these are in force.
+/// May sleep.
+pub(crate) fn publish_boot(number: u32) {
+    let table = TABLE.lock();
+
+    for slot in table.iter().filter(|slot| slot.number == number) {
+        inherit::add(slot);
+        access::publish(slot);
+    }
+}
+
+/// Says that a slot of boot programs can never be accessed. May sleep.
+pub(crate) fn fail_boot(number: u32) {
+    TABLE.lock().fail(number);
+}
 
 kernel::sync::global_lock! {
     /// The slots. Taken over the locks of the jump label code.
@@ -244,6 +361,7 @@ kernel::sync::global_lock! {
 /// - `ENOSPC`: too little is left, of bytes, numbers or extended attributes
 /// - `EEXIST`: there is a slot of that name that is not the same
 /// - `ENOENT`: there is no slot of that name to be released
+/// - `EPERM`: the slot to be released is a boot program's
 /// - `ENOMEM`
 pub(crate) fn command(line: &[u8]) -> Result {
     let command = Command::parse(line)?;
@@ -253,13 +371,13 @@ pub(crate) fn command(line: &[u8]) -> Result {
         Command::Claim(claim) => {
             // SAFETY: An FFI call.
             let nonce = unsafe { bindings::get_random_u32() };
-            let (slot, new) = table.claim(
-                &claim,
-                Owner::Runtime,
-                &reserved(),
-                xattr::reserved(),
-                nonce,
-            )?;
+            let (slot, new) = table
+                .claim(&claim, Owner::Runtime, &reserved(), xattr::reserved(), nonce)
+                .map_err(|e| match e {
+                    // What is reserved is for boot programs only.
+                    e if e == ENOSPC && spare(claim.class()) == 0 => ENXIO,
+                    e => e,
+                })?;
             if new {
                 // New objects inherit the slot before there is anything to be inherited.
                 inherit::add(slot);
@@ -282,11 +400,12 @@ pub(crate) fn show(m: &SeqFile) {
     let table = TABLE.lock();
 
     for class in Class::ALL {
-        let reserved = SPACES[class as usize].reserved.load(Relaxed);
-        let free = table.free(class, reserved);
+        let space = &SPACES[class as usize];
+        let (reserved, boot) = (spare(class), space.boot.load(Relaxed));
+        let free = table.free(class, reserved + boot).min(reserved);
         seq_print!(
             m,
-            "class={} reserved={reserved} free={free}\n",
+            "class={} reserved={reserved} free={free} boot={boot}\n",
             class.name()
         );
     }
@@ -307,7 +426,7 @@ impl fmt::Display for Slot {
             self.align,
             self.inherit.name(),
             self.owner.name(),
-            if self.live { "live" } else { "released" },
+            self.state(),
             if self.xattr { " xattr=yes" } else { "" },
         ))
     }

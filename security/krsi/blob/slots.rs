@@ -70,12 +70,15 @@ impl Inherit {
 pub(super) enum Owner {
     /// Whoever claimed it while the system ran; anybody who may can release it.
     Runtime,
+    /// Boot programs, which are there as long as the system.
+    Boot,
 }
 
 impl Owner {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Runtime => "runtime",
+            Self::Boot => "boot",
         }
     }
 }
@@ -134,6 +137,11 @@ impl Claim {
             ..self
         })
     }
+
+    /// Of whose objects a slot is wanted.
+    pub(super) const fn class(&self) -> Class {
+        self.class
+    }
 }
 
 /// A slot, live or released.
@@ -151,14 +159,33 @@ pub(super) struct Slot {
     /// Whether it is kept in an extended attribute, and has [`xattr::STATE_SIZE`] bytes in front.
     pub(super) xattr: bool,
     pub(super) owner: Owner,
-    /// Whether programs can access it.
+    /// Whether it was not released.
     pub(super) live: bool,
+    /// Whether the programs that would initialise it could not be loaded, so that no program can
+    /// access it.
+    pub(super) failed: bool,
 }
 
 impl Slot {
-    fn is(&self, claim: &Claim) -> bool {
-        (self.size, self.align, self.inherit, self.xattr)
-            == (claim.size, claim.align, claim.inherit, claim.xattr)
+    /// Whether this is what is claimed. How a slot of boot programs is aligned, inherited and kept is
+    /// theirs to say.
+    fn is(&self, claim: &Claim, owner: Owner) -> bool {
+        match (self.owner, owner) {
+            (Owner::Boot, Owner::Runtime) => self.size == claim.size,
+            _ => {
+                (self.size, self.align, self.inherit, self.xattr, self.owner)
+                    == (claim.size, claim.align, claim.inherit, claim.xattr, owner)
+            }
+        }
+    }
+
+    /// What users are told.
+    pub(super) const fn state(&self) -> &'static str {
+        match (self.live, self.failed) {
+            (false, _) => "released",
+            (true, true) => "failed",
+            (true, false) => "live",
+        }
     }
 }
 
@@ -211,16 +238,16 @@ impl Table {
         let class = claim.class as usize;
         let state = if claim.xattr { xattr::STATE_SIZE } else { 0 };
 
-        if reserved[class] == 0 || claim.xattr && kept == 0 {
-            return Err(ENXIO);
-        }
         if let Some(i) = self.find(claim.class, claim.name) {
             let slot = &self.slots[i];
-            return if slot.is(claim) && slot.owner == owner {
+            return if slot.is(claim, owner) {
                 Ok((slot, false))
             } else {
                 Err(EEXIST)
             };
+        }
+        if reserved[class] == 0 || claim.xattr && kept == 0 {
+            return Err(ENXIO);
         }
         if claim.size + state > self.free(claim.class, reserved[class]) {
             return Err(ENOSPC);
@@ -242,6 +269,7 @@ impl Table {
                 xattr: claim.xattr,
                 owner,
                 live: true,
+                failed: false,
             },
             GFP_KERNEL,
         )?;
@@ -249,10 +277,21 @@ impl Table {
         Ok((&self.slots[index], true))
     }
 
-    /// Takes a slot from its owner, for ever. `ENOENT`: there is none of that name.
+    /// Finds a slot by its number, and says that it cannot be used.
+    pub(super) fn fail(&mut self, number: u32) {
+        if let Some(slot) = self.slots.iter_mut().find(|slot| slot.number == number) {
+            slot.failed = true;
+        }
+    }
+
+    /// Takes a slot from its owner, for ever. `ENOENT`: there is none of that name. `EPERM`: it is
+    /// a boot program's.
     pub(super) fn release(&mut self, class: Class, name: Name) -> Result<&Slot> {
         let i = self.find(class, name).ok_or(ENOENT)?;
 
+        if self.slots[i].owner == Owner::Boot {
+            return Err(EPERM);
+        }
         self.slots[i].live = false;
         Ok(&self.slots[i])
     }
@@ -385,6 +424,32 @@ mod tests {
         assert_eq!(claim(&mut table, Class::inode, b"b", 4).err(), Some(EEXIST));
         let cred = Claim::new(Class::cred, name(b"a"), 4, None, None)?;
         assert_eq!(cred.kept().err(), Some(EINVAL));
+        Ok(())
+    }
+
+    #[test]
+    fn boot_slots_stay() -> Result {
+        let mut table = Table::new();
+        let copy = Claim::new(Class::task, name(b"a"), 8, Some(4), Some(Inherit::Copy))?;
+        let (slot, new) = table.claim(&copy, Owner::Boot, &RESERVED, 0, 1)?;
+        let number = slot.number;
+
+        assert!(new);
+        // Whoever wants to read it finds its number, whatever he thinks of inheritance.
+        assert_eq!(
+            claim(&mut table, Class::task, b"a", 8),
+            Ok((0, number, false))
+        );
+        assert_eq!(claim(&mut table, Class::task, b"a", 4).err(), Some(EEXIST));
+        assert_eq!(table.release(Class::task, name(b"a")).err(), Some(EPERM));
+        table.fail(number);
+        assert!(table.iter().all(|slot| slot.state() == "failed"));
+        // No two objects of the image have the same slot, unless it is the same in all.
+        let reset = Claim::new(Class::task, name(b"a"), 8, Some(4), None)?;
+        assert_eq!(
+            table.claim(&reset, Owner::Boot, &RESERVED, 0, 1).err(),
+            Some(EEXIST)
+        );
         Ok(())
     }
 

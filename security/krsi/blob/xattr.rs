@@ -17,6 +17,7 @@ use super::{
     slots::{Name, Slot},
     Class, ALIGN, MAX_RESERVED, SPACES,
 };
+use crate::boot;
 use kernel::{
     bindings, lsm,
     prelude::*,
@@ -129,10 +130,13 @@ pub(crate) static HOOKS: [lsm::Hook; 5] = [
     },
 ];
 
-/// Switches the callbacks off that are of no use yet. To be called once, at boot, after they were
-/// registered.
-pub(super) fn init() {
-    inherit::switch(&HOOKS[2..], false);
+/// Switches the callbacks on that have something to do, and the others off. May sleep once the
+/// system has booted.
+pub(crate) fn refresh() {
+    let kept = live().next().is_some();
+
+    inherit::switch(&HOOKS[2..3], kept || boot::wants_inode_create());
+    inherit::switch(&HOOKS[3..], kept);
 }
 
 /// How many slots can be kept, from one boot to the next.
@@ -174,7 +178,7 @@ pub(super) fn add(slot: &Slot) {
         size: slot.size as usize,
     });
     place.live.store(1, Release);
-    inherit::switch(&HOOKS[2..], true);
+    refresh();
 }
 
 /// Keeps a slot no more. What attributes have stays there.
@@ -188,7 +192,7 @@ pub(super) fn remove(slot: &Slot) {
             place.live.store(0, Relaxed);
         }
     }
-    inherit::switch(&HOOKS[2..], live().next().is_some());
+    refresh();
 }
 
 /// The slots that are kept.
@@ -507,7 +511,7 @@ unsafe extern "C" fn inode_removexattr(
 /// To be called by the LSM framework only.
 unsafe extern "C" fn inode_init_security(
     inode: *mut bindings::inode,
-    _dir: *mut bindings::inode,
+    dir: *mut bindings::inode,
     _: *const bindings::qstr,
     xattrs: *mut bindings::xattr,
     count: *mut c_int,
@@ -518,7 +522,8 @@ unsafe extern "C" fn inode_init_security(
             label.publish(None);
         }
     }
-    // Whoever gives new inodes their first label does so here.
+    // SAFETY: By the safety requirements.
+    unsafe { boot::inode_create(inode, dir) };
     // SAFETY: By the safety requirements.
     kernel::error::from_result(|| unsafe { collect(inode, xattrs, count).map(|()| 0) })
 }

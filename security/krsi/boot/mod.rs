@@ -1,16 +1,235 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Programs that are part of the kernel image and initialise blobs.
+//! Boot programs: parts of the kernel image that label objects, from boot on.
+//!
+//! Before there is user space KRSI loads the programs of the objects that the image has, as user
+//! space would load others. They run when objects are made, and when an object is accessed for the
+//! first time that no hook has seen. See `Documentation/security/krsi-boot.rst`.
 //!
 //! - [`elf`]: what an ELF object is
 //! - [`object`]: what a boot program's object has
 //! - [`check`]: what boot programs may do
 //! - [`embedded`]: the objects in the image
-//!
-//! The first three are part of the host program `krsi-boot-check` too. See
-//! `Documentation/security/krsi-boot.rst`.
+//! - [`btf`]: what of their types the kernel does not take
+//! - [`load`]: from objects to programs
+//! - [`run`]: when programs run
+//! - [`state`]: whether an object is initialised, and who does it
 
+mod btf;
 mod check;
 mod elf;
 mod embedded;
+mod load;
 mod object;
+mod run;
+mod state;
+
+pub(crate) use run::{first_access, hooked, initialise, made, HOOKS};
+pub(crate) use run::{inode_create, wants_inode_create};
+pub(crate) use state::{ready, READY};
+
+use crate::blob;
+use check::Point;
+use kernel::{
+    bindings,
+    prelude::*,
+    seq_file::{seq_print, SeqFile},
+    str::BStr,
+    sync::atomic::{Atomic, Relaxed},
+    task::Task,
+    time::{Instant, Monotonic},
+};
+use load::{Loaded, Outcome};
+
+/// Not 0: the system boots on if something of boot programs fails. Written at boot, by one CPU.
+static PERMISSIVE: Atomic<i32> = Atomic::new(0);
+
+/// The task that is loading programs, if there is one.
+static LOADER: Atomic<*mut bindings::task_struct> = Atomic::new(core::ptr::null_mut());
+
+/// Takes the value of the boot parameter `krsi.boot=`.
+///
+/// # Safety
+///
+/// `mode` must be a C string. To be called at boot, with one CPU.
+#[export]
+pub(crate) unsafe extern "C" fn krsi_boot_setup(mode: *const c_char) {
+    // SAFETY: By the safety requirements.
+    let mode = unsafe { CStr::from_char_ptr(mode) }.to_bytes();
+
+    PERMISSIVE.store((mode == b"permissive").into(), Relaxed);
+    if mode != b"permissive" && mode != b"enforce" {
+        pr_warn!(
+            "krsi.boot: neither enforce nor permissive: \"{}\"; enforcing\n",
+            BStr::from_bytes(&mode[..mode.len().min(64)])
+        );
+    }
+}
+
+/// Reserves the bytes that boot programs need. Called at boot, with one CPU, after the boot
+/// parameters were read and before the framework asks for sizes.
+///
+/// What is wrong with an object is said when it is loaded.
+///
+/// # Safety
+///
+/// To be called once.
+#[export]
+pub(crate) unsafe extern "C" fn krsi_boot_reserve() {
+    let mut total = [0; blob::COUNT];
+    let mut creates = false;
+
+    for (_, data) in embedded::objects() {
+        let Ok(object) = object::Object::parse(data) else {
+            continue;
+        };
+        if let Some(sum) = load::add_sizes(&object, &total) {
+            total = sum;
+            creates |= object
+                .programs()
+                .any(|program| program.point as usize == Point::inode_create as usize);
+        }
+    }
+    blob::reserve_boot(&total, creates);
+}
+
+/// Whether the current task is loading boot programs: nobody else may load such programs. Any
+/// context.
+///
+/// # Safety
+///
+/// None.
+#[export]
+pub(crate) unsafe extern "C" fn krsi_boot_loading() -> bool {
+    core::ptr::eq(LOADER.load(Relaxed), Task::current_raw())
+}
+
+/// Whether boot programs may call a helper. Any context.
+///
+/// # Safety
+///
+/// None.
+#[export]
+pub(crate) unsafe extern "C" fn krsi_boot_helper_allowed(id: u32) -> bool {
+    check::helper_allowed(id)
+}
+
+/// Prepares for what is loaded later. Called once, by KRSI's initialiser, after the callbacks were
+/// registered.
+pub(crate) fn init() {
+    run::switch();
+    // SAFETY: Called once.
+    unsafe { REPORT.init() };
+}
+
+/// What came of the boot programs, for people and tools.
+struct Report {
+    programs: KVec<Loaded>,
+    /// Objects that were refused.
+    refused: usize,
+    micros: i64,
+}
+
+kernel::sync::global_lock! {
+    /// Written once, when the programs were loaded.
+    // SAFETY: Initialised by `init` before first use.
+    unsafe(uninit) static REPORT: Mutex<Report> = Report {
+        programs: KVec::new(),
+        refused: 0,
+        micros: 0,
+    };
+}
+
+/// Loads the boot programs and puts them in force. To be called once, before there is user space.
+/// May sleep.
+///
+/// If an object is refused this panics, unless the boot parameter says that the system is to boot
+/// on, without what is in that object.
+pub(crate) fn load() {
+    let begin = Instant::<Monotonic>::now();
+    let mut outcome = Outcome {
+        programs: KVec::new(),
+        slots: KVec::new(),
+    };
+    let (mut objects, mut refused) = (0usize, 0usize);
+
+    LOADER.store(Task::current_raw(), Relaxed);
+    for (name, data) in embedded::objects() {
+        objects += 1;
+        if let Err(refusal) = load::load(name, data, &mut outcome) {
+            refused += 1;
+            fail(refusal.reason());
+        }
+    }
+    LOADER.store(core::ptr::null_mut(), Relaxed);
+    if objects == 0 {
+        return;
+    }
+
+    // New objects are labelled before there is anything to be accessed.
+    run::switch();
+    for &number in &outcome.slots {
+        blob::publish_boot(number);
+    }
+    let micros = begin.elapsed().as_micros_ceil();
+    let classes = blob::Class::ALL
+        .into_iter()
+        .filter(|&class| blob::has_boot_slots(class))
+        .count();
+    pr_info!(
+        "boot: {} programs of {} objects in force, {} slots in {} classes, {} us\n",
+        outcome.programs.len(),
+        objects - refused,
+        outcome.slots.len(),
+        classes,
+        micros
+    );
+    let mut report = REPORT.lock();
+    report.programs = outcome.programs;
+    report.refused = refused;
+    report.micros = micros;
+}
+
+/// Says that an object is refused, and does what the boot parameter says about it.
+fn fail(reason: &CStr) {
+    if PERMISSIVE.load(Relaxed) != 0 {
+        pr_err!("boot: refused, and going on without: {}\n", reason);
+        return;
+    }
+    // SAFETY: The format wants a C string.
+    unsafe {
+        bindings::panic(
+            c"krsi: boot: %s (krsi.boot=permissive boots without)".as_char_ptr(),
+            reason.as_char_ptr(),
+        )
+    }
+}
+
+/// Writes the file `boot`. May sleep.
+pub(crate) fn show(m: &SeqFile) {
+    let report = REPORT.lock();
+    let mode = if PERMISSIVE.load(Relaxed) != 0 {
+        "permissive"
+    } else {
+        "enforce"
+    };
+
+    seq_print!(
+        m,
+        "mode={mode} programs={} refused={} micros={}\n",
+        report.programs.len(),
+        report.refused,
+        report.micros
+    );
+    for loaded in report.programs.iter() {
+        seq_print!(
+            m,
+            "point={} program={} id={} verified={} object={}\n",
+            Point::ALL[loaded.point].name(),
+            loaded.prog.name(),
+            loaded.prog.id(),
+            loaded.verified,
+            loaded.object
+        );
+    }
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What of KRSI's boot programs has to be C: the boot parameter, what CPUs are
+ * at, and the type that the programs are verified against, which has to be in
+ * BTF. See Documentation/security/krsi-boot.rst.
+ */
+
+#include <linux/bpf.h>
+#include <linux/bpf_verifier.h>
+#include <linux/btf.h>
+#include <linux/btf_ids.h>
+#include <linux/filter.h>
+#include <linux/fs.h>
+#include <linux/init.h>
+#include <linux/krsi.h>
+#include <linux/krsi_boot.h>
+#include <linux/percpu.h>
+
+DEFINE_PER_CPU(struct krsi_boot_cpu, krsi_boot_cpu);
+
+/*
+ * A file that is being made. A type of its own, because the verifier takes
+ * f_inode of any other struct file for the inode of an open one, while it is
+ * still NULL.
+ */
+struct krsi_new_file {
+	struct file file;
+};
+
+static int __init krsi_boot_param(char *mode)
+{
+	krsi_boot_setup(mode);
+	return 1;
+}
+__setup("krsi.boot=", krsi_boot_param);
+
+BTF_ID_LIST_SINGLE(krsi_blob_ops_id, struct, krsi_blob_ops)
+
+/**
+ * krsi_boot_struct_id - the type that boot programs are verified against
+ *
+ * Context: any.
+ * Return: the BTF id of struct krsi_blob_ops, 0 if the kernel has no BTF.
+ */
+u32 krsi_boot_struct_id(void)
+{
+	return krsi_blob_ops_id[0];
+}
+
+static const struct bpf_func_proto *
+krsi_boot_func_proto(enum bpf_func_id func_id, const struct bpf_prog *prog)
+{
+	if (!krsi_boot_helper_allowed(func_id))
+		return NULL;
+	if (func_id == BPF_FUNC_ktime_get_coarse_ns)
+		return &bpf_ktime_get_coarse_ns_proto;
+	return bpf_base_func_proto(func_id, prog);
+}
+
+/* Kernel objects are read only; blobs are what programs write to. */
+static int krsi_boot_struct_access(struct bpf_verifier_log *log,
+				   const struct bpf_reg_state *reg, int off,
+				   int size)
+{
+	bpf_log(log, "boot programs can write to blobs only\n");
+	return -EACCES;
+}
+
+static const struct bpf_verifier_ops krsi_boot_verifier_ops = {
+	.get_func_proto = krsi_boot_func_proto,
+	.is_valid_access = bpf_tracing_btf_ctx_access,
+	.btf_struct_access = krsi_boot_struct_access,
+};
+
+static int krsi_boot_init_btf(struct btf *btf)
+{
+	return 0;
+}
+
+/* Called for each program that is loaded: there are those of the image only. */
+static int krsi_boot_check_member(const struct btf_type *t,
+				  const struct btf_member *member,
+				  const struct bpf_prog *prog)
+{
+	return krsi_boot_loading() ? 0 : -EPERM;
+}
+
+static int krsi_boot_init_member(const struct btf_type *t,
+				 const struct btf_member *member, void *kdata,
+				 const void *udata)
+{
+	return 0;
+}
+
+static int krsi_boot_validate(void *kdata)
+{
+	return -EPERM;
+}
+
+static int krsi_boot_reg(void *kdata, struct bpf_link *link)
+{
+	return -EPERM;
+}
+
+static void krsi_boot_unreg(void *kdata, struct bpf_link *link)
+{
+}
+
+/* The names of arguments tell the verifier which can be NULL. */
+static void krsi_blob_ops__cred(struct cred *cred,
+				const struct cred *old__nullable, u32 how)
+{
+}
+
+static void krsi_blob_ops__task(struct task_struct *task, u64 clone_flags,
+				u32 how)
+{
+}
+
+static void krsi_blob_ops__inode_create(struct inode *inode, struct inode *dir,
+					u32 how)
+{
+}
+
+#define KRSI_POINT(NAME, TYPE)						\
+static void krsi_blob_ops__##NAME(struct TYPE *object, u32 how)		\
+{									\
+}
+
+KRSI_POINT(file, krsi_new_file)
+KRSI_POINT(backing_file, krsi_new_file)
+KRSI_POINT(inode, inode)
+KRSI_POINT(superblock, super_block)
+KRSI_POINT(sock, sock)
+KRSI_POINT(ipc, kern_ipc_perm)
+KRSI_POINT(msg_msg, msg_msg)
+KRSI_POINT(key, key)
+KRSI_POINT(bdev, block_device)
+KRSI_POINT(perf_event, perf_event)
+KRSI_POINT(bpf_map, bpf_map)
+KRSI_POINT(bpf_prog, bpf_prog)
+KRSI_POINT(bpf_token, bpf_token)
+
+static struct krsi_blob_ops krsi_boot_stubs = {
+	.cred = krsi_blob_ops__cred,
+	.task = krsi_blob_ops__task,
+	.file = krsi_blob_ops__file,
+	.backing_file = krsi_blob_ops__backing_file,
+	.inode = krsi_blob_ops__inode,
+	.superblock = krsi_blob_ops__superblock,
+	.sock = krsi_blob_ops__sock,
+	.ipc = krsi_blob_ops__ipc,
+	.msg_msg = krsi_blob_ops__msg_msg,
+	.key = krsi_blob_ops__key,
+	.bdev = krsi_blob_ops__bdev,
+	.perf_event = krsi_blob_ops__perf_event,
+	.bpf_map = krsi_blob_ops__bpf_map,
+	.bpf_prog = krsi_blob_ops__bpf_prog,
+	.bpf_token = krsi_blob_ops__bpf_token,
+	.inode_create = krsi_blob_ops__inode_create,
+};
+
+static struct bpf_struct_ops krsi_boot_ops = {
+	.verifier_ops = &krsi_boot_verifier_ops,
+	.init = krsi_boot_init_btf,
+	.check_member = krsi_boot_check_member,
+	.init_member = krsi_boot_init_member,
+	.validate = krsi_boot_validate,
+	.reg = krsi_boot_reg,
+	.unreg = krsi_boot_unreg,
+	.name = "krsi_blob_ops",
+	.cfi_stubs = &krsi_boot_stubs,
+	.owner = THIS_MODULE,
+};
+
+static int __init krsi_boot_init(void)
+{
+	if (!krsi_active())
+		return 0;
+	return register_bpf_struct_ops(&krsi_boot_ops, krsi_blob_ops);
+}
+late_initcall(krsi_boot_init);

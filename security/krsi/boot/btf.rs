@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What of the compiler's type information the kernel does not take.
+//!
+//! Compilers leave the sizes of sections to whoever links or loads an object, and have functions
+//! that are defined elsewhere; the kernel refuses both. Neither matters to boot programs, so both
+//! become something that does not: libbpf does the like in user space. Pure.
+
+/// Kinds of types.
+const INT: u32 = 1;
+const ARRAY: u32 = 3;
+const STRUCT: u32 = 4;
+const UNION: u32 = 5;
+const ENUM: u32 = 6;
+const TYPEDEF: u32 = 8;
+const FUNC: u32 = 12;
+const FUNC_PROTO: u32 = 13;
+const VAR: u32 = 14;
+const DATASEC: u32 = 15;
+const DECL_TAG: u32 = 17;
+const ENUM64: u32 = 19;
+
+/// The linkage of a function that is defined elsewhere.
+const EXTERN: u32 = 2;
+
+fn word(data: &[u8], at: usize) -> Option<u32> {
+    let bytes = data.get(at..at.checked_add(4)?)?;
+    Some(u32::from_ne_bytes(bytes.try_into().ok()?))
+}
+
+fn set(data: &mut [u8], at: usize, word: u32) -> Option<()> {
+    data.get_mut(at..at.checked_add(4)?)?
+        .copy_from_slice(&word.to_ne_bytes());
+    Some(())
+}
+
+/// How many bytes follow the three words that each type has.
+fn rest(kind: u32, count: usize) -> Option<usize> {
+    match kind {
+        INT | VAR | DECL_TAG => Some(4),
+        ARRAY => Some(12),
+        STRUCT | UNION | DATASEC | ENUM64 => count.checked_mul(12),
+        ENUM | FUNC_PROTO => count.checked_mul(8),
+        _ => Some(0),
+    }
+}
+
+/// Changes the contents of a section `.BTF` to what the kernel takes. [`None`] if it is malformed;
+/// it may be changed in part then.
+pub(super) fn adapt(data: &mut [u8]) -> Option<()> {
+    let start = (word(data, 4)?.checked_add(word(data, 8)?)?) as usize;
+    let end = start.checked_add(word(data, 12)? as usize)?;
+    // The name of a variable: an identifier, as the kernel wants enumerators to have.
+    let mut name = None;
+
+    // Sections come last, but nothing says so: one pass for a name, one for the changes.
+    for change in [false, true] {
+        let mut at = start;
+        while at < end {
+            let info = word(data, at.checked_add(4)?)?;
+            let (kind, count) = ((info >> 24) & 0x1f, info & 0xffff);
+            match kind {
+                VAR if name.is_none() => name = Some(word(data, at)?),
+                // An enumeration has records of the same size.
+                DATASEC if change => {
+                    set(data, at, 0)?;
+                    set(data, at.checked_add(4)?, ENUM64 << 24 | count)?;
+                    set(data, at.checked_add(8)?, 8)?;
+                    for i in 0..count as usize {
+                        let record = at.checked_add(12)?.checked_add(i.checked_mul(12)?)?;
+                        set(data, record, name?)?;
+                    }
+                }
+                FUNC if change && count == EXTERN => {
+                    set(data, at.checked_add(4)?, TYPEDEF << 24)?;
+                }
+                _ => {}
+            }
+            at = at
+                .checked_add(12)?
+                .checked_add(rest(kind, count as usize)?)?;
+        }
+        if at != end {
+            return None;
+        }
+    }
+    Some(())
+}
+
+#[cfg(CONFIG_SECURITY_KRSI_KUNIT_TEST)]
+#[kernel::macros::kunit_tests(krsi_boot_btf)]
+mod tests {
+    use super::*;
+
+    fn bytes<const N: usize>(words: [u32; N]) -> [[u8; 4]; N] {
+        words.map(u32::to_ne_bytes)
+    }
+
+    #[test]
+    fn sections_and_externs_go() {
+        let mut data = bytes([
+            // The header: magic and version, its size, where types are, where strings are.
+            0x0001_eb9f,
+            24,
+            0,
+            68,
+            68,
+            8,
+            // An integer.
+            1,
+            INT << 24,
+            4,
+            32,
+            // A variable.
+            3,
+            VAR << 24,
+            1,
+            0,
+            // A section with one.
+            5,
+            DATASEC << 24 | 1,
+            0,
+            2,
+            0,
+            4,
+            // A function from elsewhere.
+            7,
+            FUNC << 24 | EXTERN,
+            1,
+        ]);
+        let data = data.as_flattened_mut();
+
+        assert!(adapt(data).is_some());
+        let at = |i: usize| word(data, 24 + 4 * i);
+        assert_eq!(at(1), Some(INT << 24));
+        assert_eq!(at(5), Some(VAR << 24));
+        assert_eq!(
+            (at(8), at(9), at(10)),
+            (Some(0), Some(ENUM64 << 24 | 1), Some(8))
+        );
+        assert_eq!(at(11), Some(3));
+        assert_eq!(
+            (at(14), at(15), at(16)),
+            (Some(7), Some(TYPEDEF << 24), Some(1))
+        );
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        assert!(adapt(&mut []).is_none());
+        assert!(adapt(&mut [0xff; 64]).is_none());
+        let mut cut = bytes([0x0001_eb9f, 24, 0, 16, 16, 0, 1, STRUCT << 24 | 9, 8, 0]);
+        assert!(adapt(cut.as_flattened_mut()).is_none());
+    }
+}
