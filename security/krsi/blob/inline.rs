@@ -195,9 +195,10 @@ fn drop_unread(insns: &mut [bindings::bpf_insn], mut dead: u16) -> usize {
 ///
 /// # Safety
 ///
-/// `call` must be valid and nobody else's, with a path that is right for the objects of its class, of which every
-/// pointer that can be NULL is marked; `insns` must be `index + 1` instructions, of which the last
-/// is the call, and nobody else's meanwhile; `buf` must have space for `INSN_BUF_SIZE`.
+/// `call` must be valid and nobody else's, with a path that is right for the objects of its class,
+/// of which every pointer that can be NULL is marked; `insns` must be `index + 1` instructions, of
+/// which the last is the call, and nobody else's meanwhile; `buf` must have space for
+/// `INSN_BUF_SIZE`.
 #[export]
 pub(crate) unsafe extern "C" fn krsi_blob_replace(
     call: *mut bindings::krsi_blob_call,

@@ -223,10 +223,10 @@ impl Table {
 
     /// Finds the slot that is claimed, or makes it; says which.
     ///
-    /// `nonce` is random; `kept` is how many slots can be kept in extended attributes, from one boot
-    /// to the next. `ENXIO`: nothing is reserved in the class, or no attributes. `EEXIST`: there is a slot of
-    /// that name that is not the same. `ENOSPC`: too little is left, of bytes or of numbers.
-    /// `ENOMEM`. May sleep.
+    /// `nonce` is random; `kept` is how many slots can be kept in extended attributes until the
+    /// system boots anew. `ENXIO`: nothing is reserved in the class, or no attributes. `EEXIST`:
+    /// there is a slot of that name that is not the same. `ENOSPC`: too little is left, of bytes,
+    /// numbers or attributes. `ENOMEM`. May sleep.
     pub(super) fn claim(
         &mut self,
         claim: &Claim,

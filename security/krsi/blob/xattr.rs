@@ -548,6 +548,9 @@ pub(crate) unsafe fn collect(
         let Some(label) = (unsafe { Label::new(kept, inode) }) else {
             break;
         };
+        if !label.trusted() {
+            break;
+        }
         let name = kept.attribute[SUFFIX..].as_ptr().cast();
         let value = label.read()?;
         // SAFETY: By the safety requirements; the first of them are filled in.

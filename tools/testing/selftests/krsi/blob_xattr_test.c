@@ -327,6 +327,56 @@ TEST_F(kept, permission)
 	EXPECT_EQ(LABEL + 1, stored("/tmp/m/a"));
 }
 
+static bool write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool ok = fd >= 0 && write(fd, text, strlen(text)) == strlen(text);
+
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+/* Whoever mounts a file system in a user namespace has no say in labels. */
+TEST_F(kept, user_namespace)
+{
+	ATTACH("use", "keep", "create");
+	ASSERT_EQ(0, unshare(CLONE_NEWUSER | CLONE_NEWNS));
+	ASSERT_TRUE(write_text("/proc/self/uid_map", "0 0 1"));
+	ASSERT_TRUE(write_text("/proc/self/setgroups", "deny"));
+	ASSERT_TRUE(write_text("/proc/self/gid_map", "0 0 1"));
+	ASSERT_EQ(0, mount("krsi", "/tmp/work", "tmpfs", 0, NULL));
+	set_label(self, "/tmp/work/a", LABEL);
+	EXPECT_EQ(LABEL, label_of(self, "/tmp/work/a"));
+	EXPECT_EQ(-EPERM, save(self, "/tmp/work/a"));
+	EXPECT_EQ(-ENODATA, stored("/tmp/work/a"));
+	EXPECT_EQ(-EPERM, OK(setxattr("/tmp/work/a", ATTRIBUTE, "12345678", 8, 0)));
+	EXPECT_EQ(0, setxattr("/tmp/work/a", "security.other", "1", 1, 0));
+}
+
+/* A label goes to the upper layer with the file. */
+TEST_F(kept, copied_up)
+{
+	int fd;
+
+	if (strcmp(variant->type, "overlay"))
+		SKIP(return, "no overlay");
+	ASSERT_EQ(0, umount("/tmp/m"));
+	fd = open("/tmp/lower/a", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	ASSERT_LE(0, fd);
+	close(fd);
+	ASSERT_EQ(0, setxattr("/tmp/lower/a", ATTRIBUTE, "12345678", 8, 0));
+	ASSERT_EQ(0, mount_it(variant));
+	ATTACH("use", "keep");
+	EXPECT_EQ(-ENOENT, stored("/tmp/upper/a"));
+	EXPECT_EQ(0x3837363534333231, label_of(self, "/tmp/m/a"));
+	EXPECT_EQ(0x3837363534333231, stored("/tmp/upper/a"));
+	set_label(self, "/tmp/m/a", LABEL);
+	EXPECT_EQ(0, save(self, "/tmp/m/a"));
+	EXPECT_EQ(LABEL, stored("/tmp/upper/a"));
+	EXPECT_EQ(0x3837363534333231, stored("/tmp/lower/a"));
+}
+
 /* An inode that is older than the slot is out of reach until it is asked for. */
 TEST_F(kept, older)
 {
