@@ -114,6 +114,14 @@ s64 krsi_exec_env(const struct linux_binprm *bprm, const char *name, void *dst,
 s64 krsi_exec_dump(const struct linux_binprm *bprm, struct bpf_map *map,
 		   u64 flags);
 
+#ifdef CONFIG_AUDIT
+/* Rust: security/krsi/audit.rs; see the kfunc in kernel/bpf/krsi_audit.c */
+bool krsi_audit_allowed(unsigned int hook);
+int krsi_audit_write(const struct krsi_audit_event *event, u32 event_size,
+		     const char *object, u32 object_size,
+		     const struct bpf_prog_aux *aux);
+#endif
+
 #ifdef CONFIG_HAVE_STATIC_CALL
 /*
  * What each hook's two trampolines call, C: kernel/bpf/krsi.c. A BPF program, or

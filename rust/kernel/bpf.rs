@@ -67,6 +67,12 @@ impl Prog {
         unsafe { CStr::from_char_ptr((&raw const (*(*self.as_ptr()).aux).name).cast()) }
     }
 
+    /// The hash of the program's instructions, as `bpftool` shows it.
+    pub fn tag(&self) -> [u8; 8] {
+        // SAFETY: The program is valid; the tag does not change after the load.
+        unsafe { (&raw const (*self.as_ptr()).__bindgen_anon_1.tag).read() }
+    }
+
     /// Whether the program was compiled, so that its code ignores the second argument.
     ///
     /// The kernel's own programs are not: they find themselves by that argument.

@@ -217,3 +217,29 @@ fn ends(buffer: Buffer) -> (*mut c_char, c_int) {
     let len = buffer.len().min(c_int::MAX as usize);
     (buffer.as_ptr().cast(), len as c_int)
 }
+
+/// Writes the path of the program that the current task executes, as `/proc/pid/exe` shows it.
+///
+/// [`None`] for a kernel thread, and if it does not fit. For a task, not in an interrupt. Takes
+/// `rename_lock` and `mount_lock`, as [`Path::absolute`].
+pub fn current_exe(buffer: &mut [u8]) -> Option<&[u8]> {
+    // SAFETY: The current task keeps its memory while it is in this function.
+    let mm = unsafe { (*bindings::get_current()).mm };
+    if mm.is_null() {
+        return None;
+    }
+    // SAFETY: As above. The reference is given back below.
+    let file = unsafe { bindings::get_mm_exe_file(mm) };
+    if file.is_null() {
+        return None;
+    }
+    let (start, len) = ends(ptr::NonNull::from(&mut *buffer));
+    // SAFETY: The file keeps its path; the buffer is writable.
+    let string = unsafe {
+        let string = bindings::d_path(&raw const (*file).__bindgen_anon_1.f_path, start, len);
+        bindings::fput(file);
+        string
+    };
+    let from = crate::error::from_err_ptr(string).ok()? as usize - start as usize;
+    buffer.get(from..)?.split_last().map(|(_, path)| path)
+}

@@ -13,6 +13,7 @@
 //! - [`chain`]: several programs without a loop over the list
 //! - [`attach`]: how the BPF core attaches and detaches programs
 //! - [`trace`]: hooks whose stubs other BPF programs trace
+//! - [`audit`]: decisions of programs in the audit stream
 //! - [`blob`]: bytes that programs have in kernel objects
 //! - [`boot`]: programs that initialise them, from boot on
 //! - [`exec`]: what programs can ask about a program that is about to run
@@ -21,6 +22,8 @@
 //! - [`securityfs`]: what is in force, for people and tools
 
 mod attach;
+#[cfg(CONFIG_AUDIT)]
+mod audit;
 mod blob;
 mod boot;
 #[cfg(CONFIG_HAVE_STATIC_CALL)]

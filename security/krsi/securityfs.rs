@@ -29,6 +29,8 @@ pub(crate) fn init() -> Result {
     dir.file::<Status>(c"status", 0o400)?;
     dir.file::<Hooks>(c"hooks", 0o400)?;
     dir.file::<Boot>(c"boot", 0o400)?;
+    #[cfg(CONFIG_AUDIT)]
+    dir.file::<Audit>(c"audit", 0o400)?;
     dir.command_file::<Blobs>(c"blobs", 0o600)
 }
 
@@ -36,7 +38,11 @@ struct Version;
 
 impl Show for Version {
     fn show(m: &SeqFile) -> Result {
-        seq_print!(m, "abi {ABI_VERSION}\nfeatures {FEATURES}\n");
+        seq_print!(m, "abi {ABI_VERSION}\nfeatures {FEATURES}");
+        if cfg!(CONFIG_AUDIT) {
+            seq_print!(m, " audit");
+        }
+        seq_print!(m, "\n");
         Ok(())
     }
 }
@@ -108,6 +114,17 @@ struct Boot;
 impl Show for Boot {
     fn show(m: &SeqFile) -> Result {
         boot::show(m);
+        Ok(())
+    }
+}
+
+#[cfg(CONFIG_AUDIT)]
+struct Audit;
+
+#[cfg(CONFIG_AUDIT)]
+impl Show for Audit {
+    fn show(m: &SeqFile) -> Result {
+        crate::audit::show(m);
         Ok(())
     }
 }

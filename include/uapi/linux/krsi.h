@@ -48,4 +48,32 @@ struct krsi_exec_record {
 /* The most that a record takes, with its bytes. */
 #define KRSI_EXEC_RECORD_MAX 4080
 
+/* The most that the keys of a record take, with the NUL. */
+#define KRSI_AUDIT_KEY_MAX 256
+
+/**
+ * enum krsi_audit_flags - flags of a decision
+ * @KRSI_AUDIT_KILL: the task is killed
+ */
+enum krsi_audit_flags {
+	KRSI_AUDIT_KILL = 1 << 0,
+};
+
+/**
+ * struct krsi_audit_event - what krsi_audit_log() is told of a decision
+ * @rule: number of the rule in its policy, from 1; 0 if there are no rules
+ * @verdict: what the program returns: 0 or a negative errno
+ * @flags: of enum krsi_audit_flags
+ * @reserved: 0
+ * @key: by what the event is found; several keys have '\1' between them; may be
+ *	empty
+ */
+struct krsi_audit_event {
+	__u32 rule;
+	__s32 verdict;
+	__u32 flags;
+	__u32 reserved;
+	char key[KRSI_AUDIT_KEY_MAX];
+};
+
 #endif /* _UAPI_LINUX_KRSI_H */

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The kfunc that writes a program's decision into the audit stream. What it does
+ * is in security/krsi/audit.rs; here is what has to be C: its BTF, and who may
+ * call it.
+ */
+
+#include <linux/bpf.h>
+#include <linux/btf.h>
+#include <linux/btf_ids.h>
+#include <linux/krsi.h>
+
+__bpf_kfunc_start_defs();
+
+/**
+ * krsi_audit_log - write an audit record of a decision
+ * @event: what was decided, and by which rule
+ * @event__sz: size of a struct krsi_audit_event
+ * @object: text that says about what: a path, an address; up to a NUL, or whole
+ * @object__sz: size of @object in bytes, at least 1
+ * @aux: the calling program, which the verifier passes
+ *
+ * The record is of the event that the current task's system call is, and that
+ * system call's record gets the keys.
+ *
+ * Context: any but NMI. In an interrupt, the record names no task.
+ * Return: 0 if there is a record, or if audit does not want one: it is disabled,
+ * excludes it, or is the current task; -EINVAL if a size, the verdict or the
+ * flags are none, or the key has no NUL; -EAGAIN if audit's backlog is full;
+ * -ENOMEM; -EOPNOTSUPP in an NMI.
+ */
+__bpf_kfunc int krsi_audit_log(const struct krsi_audit_event *event,
+			       u32 event__sz, const char *object,
+			       u32 object__sz, struct bpf_prog_aux *aux)
+{
+	BTF_TYPE_EMIT_ENUM(KRSI_AUDIT_KILL);
+
+	return krsi_audit_write(event, event__sz, object, object__sz, aux);
+}
+
+__bpf_kfunc_end_defs();
+
+BTF_KFUNCS_START(krsi_audit_kfuncs)
+BTF_ID_FLAGS(func, krsi_audit_log, KF_IMPLICIT_ARGS)
+BTF_KFUNCS_END(krsi_audit_kfuncs)
+
+/* The verifier asks about every kfunc of every program of a tracing type. */
+static int krsi_audit_filter(const struct bpf_prog *prog, u32 kfunc_id)
+{
+	int hook;
+
+	if (!btf_id_set8_contains(&krsi_audit_kfuncs, kfunc_id))
+		return 0;
+	if (prog->type != BPF_PROG_TYPE_LSM)
+		return -EACCES;
+	hook = krsi_hook_by_id(prog->aux->attach_btf_id);
+	return hook >= 0 && krsi_audit_allowed(hook) ? 0 : -EACCES;
+}
+
+static const struct btf_kfunc_id_set krsi_audit_kfunc_set = {
+	.owner = THIS_MODULE,
+	.set = &krsi_audit_kfuncs,
+	.filter = krsi_audit_filter,
+};
+
+/* Not with another LSM: a policy that needs it must fail to load then. */
+static int __init krsi_audit_init(void)
+{
+	if (!krsi_active())
+		return 0;
+	return register_btf_kfunc_id_set(BPF_PROG_TYPE_LSM,
+					 &krsi_audit_kfunc_set);
+}
+late_initcall(krsi_audit_init);

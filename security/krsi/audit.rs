@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Decisions of programs in the audit stream, for `ausearch`, `aureport` and `auditd`.
+//!
+//! The body of the kfunc in `kernel/bpf/krsi_audit.c`, which describes it. A program that decides
+//! says what by which rule about which object; who asked, in what cgroup, at which hook and by
+//! which program the kernel adds, so that a program cannot be wrong about it.
+//!
+//! A record must not be the reason for another: none is written for the tasks that carry records,
+//! and nothing here calls a hook, but audit's own filter does: see [`krsi_audit_allowed`]. Nor may
+//! it take a lock that a caller of some hook holds: see [`PATHS`].
+
+use crate::{hooks, path};
+use core::ptr::NonNull;
+use kernel::{
+    audit::{self, NoRecord, Record},
+    bindings,
+    bpf::Prog,
+    dcache,
+    prelude::*,
+    seq_file::{seq_print, SeqFile},
+    sync::atomic::{Atomic, Relaxed},
+};
+
+/// The most that the texts of a record take, as they are written. What `auditd` takes for a record
+/// is 8970 bytes; the rest of the record is less than 800.
+const TEXTS_MAX: usize = 8100;
+
+/// How much of a text is looked at.
+const TEXT_MAX: usize = 4096;
+
+const EVENT_SIZE: usize = size_of::<bindings::krsi_audit_event>();
+
+/// What became of calls.
+struct Counters {
+    written: Atomic<u64>,
+    disabled: Atomic<u64>,
+    excluded: Atomic<u64>,
+    own: Atomic<u64>,
+    lost_backlog: Atomic<u64>,
+    lost_memory: Atomic<u64>,
+    lost_nmi: Atomic<u64>,
+    invalid: Atomic<u64>,
+    cut: Atomic<u64>,
+    no_syscall: Atomic<u64>,
+    lost_keys: Atomic<u64>,
+}
+
+static COUNTERS: Counters = Counters {
+    written: Atomic::new(0),
+    disabled: Atomic::new(0),
+    excluded: Atomic::new(0),
+    own: Atomic::new(0),
+    lost_backlog: Atomic::new(0),
+    lost_memory: Atomic::new(0),
+    lost_nmi: Atomic::new(0),
+    invalid: Atomic::new(0),
+    cut: Atomic::new(0),
+    no_syscall: Atomic::new(0),
+    lost_keys: Atomic::new(0),
+};
+
+fn count(counter: &Atomic<u64>) {
+    counter.fetch_add(1, Relaxed);
+}
+
+/// Prints the file `audit`: one counter a line.
+pub(crate) fn show(m: &SeqFile) {
+    let c = &COUNTERS;
+    for (name, counter) in [
+        ("written", &c.written),
+        ("disabled", &c.disabled),
+        ("excluded", &c.excluded),
+        ("own", &c.own),
+        ("lost_backlog", &c.lost_backlog),
+        ("lost_memory", &c.lost_memory),
+        ("lost_nmi", &c.lost_nmi),
+        ("invalid", &c.invalid),
+        ("cut", &c.cut),
+        ("no_syscall", &c.no_syscall),
+        ("lost_keys", &c.lost_keys),
+    ] {
+        seq_print!(m, "{name} {}\n", counter.load(Relaxed));
+    }
+}
+
+/// At which hooks the locks of paths are known not to be held, so that a record can say `exe`. Set
+/// when a program of the hook is loaded.
+static PATHS: [Atomic<bool>; hooks::COUNT] = [const { Atomic::new(false) }; hooks::COUNT];
+
+/// Whether programs of a hook may write records.
+///
+/// Not those that audit's filter asks whether there shall be a record.
+///
+/// May sleep.
+///
+/// # Safety
+///
+/// `hook` must be a hook's number.
+#[export]
+pub(crate) unsafe extern "C" fn krsi_audit_allowed(hook: c_uint) -> bool {
+    let Some(mut callers) = hooks::tail_callers(hook as usize) else {
+        return false;
+    };
+    if callers.any(|hook| hooks::FACTS[hook].name == "audit_rule_match") {
+        return false;
+    }
+    // SAFETY: By the safety requirements.
+    let paths = unsafe { path::krsi_path_allowed(hook) };
+    PATHS[hook as usize].store(paths, Relaxed);
+    true
+}
+
+/// See `krsi_audit_log()`.
+///
+/// # Safety
+///
+/// `event` and `object` must be readable for as many bytes as said, though others may write there,
+/// and `aux` must be that of the calling program.
+#[export]
+pub(crate) unsafe extern "C" fn krsi_audit_write(
+    event: *const bindings::krsi_audit_event,
+    event_size: u32,
+    object: *const c_char,
+    object_size: u32,
+    aux: *const bindings::bpf_prog_aux,
+) -> c_int {
+    // SAFETY: FFI calls with no additional requirements.
+    let (nmi, task) = unsafe { (bindings::in_nmi(), bindings::in_task()) };
+    if nmi {
+        count(&COUNTERS.lost_nmi);
+        return EOPNOTSUPP.to_errno();
+    }
+    let size = event_size as usize;
+    let object = NonNull::new(object.cast_mut().cast::<u8>());
+    let (Some(object), false) = (
+        object,
+        event.is_null() || size != EVENT_SIZE || object_size == 0,
+    ) else {
+        count(&COUNTERS.invalid);
+        return EINVAL.to_errno();
+    };
+    // SAFETY: By the safety requirements. What others write meanwhile is in the copy or is not.
+    let event = unsafe { event.read_volatile() };
+    let Some(decision) = Decision::parse(&event) else {
+        count(&COUNTERS.invalid);
+        return EINVAL.to_errno();
+    };
+    if !audit::enabled() {
+        count(&COUNTERS.disabled);
+        return 0;
+    }
+    if task && audit::is_own_task() {
+        count(&COUNTERS.own);
+        return 0;
+    }
+    let object = NonNull::slice_from_raw_parts(object, object_size as usize);
+    // SAFETY: By the safety requirements; a program's `aux` leads to it.
+    let prog = unsafe { Prog::from_raw((*aux).prog) };
+    // SAFETY: By the safety requirements.
+    let hook = unsafe { bindings::krsi_hook_by_id((*aux).attach_btf_id) };
+    // SAFETY: By the safety requirements.
+    match unsafe { decision.write(prog, hook, task, object) } {
+        Ok(()) => 0,
+        Err(NoRecord::Excluded) => {
+            count(&COUNTERS.excluded);
+            0
+        }
+        Err(NoRecord::Backlog) => {
+            count(&COUNTERS.lost_backlog);
+            EAGAIN.to_errno()
+        }
+        Err(NoRecord::Memory) => {
+            count(&COUNTERS.lost_memory);
+            ENOMEM.to_errno()
+        }
+    }
+}
+
+/// What a program has decided, checked.
+#[derive(PartialEq, Eq, Debug)]
+struct Decision<'a> {
+    rule: u32,
+    /// The errno of a denial, or 0.
+    errno: u32,
+    kill: bool,
+    keys: &'a CStr,
+}
+
+impl<'a> Decision<'a> {
+    fn parse(event: &'a bindings::krsi_audit_event) -> Option<Self> {
+        const KILL: u32 = bindings::krsi_audit_flags_KRSI_AUDIT_KILL;
+        const MAX_ERRNO: i32 = bindings::MAX_ERRNO as i32;
+
+        if event.flags & !KILL != 0
+            || event.reserved != 0
+            || !(-MAX_ERRNO..=0).contains(&event.verdict)
+        {
+            return None;
+        }
+        Some(Self {
+            rule: event.rule,
+            errno: event.verdict.unsigned_abs(),
+            kill: event.flags & KILL != 0,
+            keys: CStr::from_bytes_until_nul(&event.key).ok()?,
+        })
+    }
+
+    fn verdict(&self) -> &'static str {
+        match (self.kill, self.errno) {
+            (true, _) => "kill",
+            (false, 0) => "allow",
+            (false, _) => "deny",
+        }
+    }
+
+    /// Writes the record, whole or not at all.
+    ///
+    /// # Safety
+    ///
+    /// `object` must be readable.
+    unsafe fn write(
+        &self,
+        prog: &Prog,
+        hook: c_int,
+        task: bool,
+        object: NonNull<[u8]>,
+    ) -> Result<(), NoRecord> {
+        let mut scratch = KVec::<u8>::new();
+        scratch
+            .resize(TEXT_MAX, 0, GFP_ATOMIC | __GFP_NOWARN)
+            .map_err(|_| NoRecord::Memory)?;
+        let record = Record::start(audit::KERNEL_OTHER, task)?;
+
+        let facts = usize::try_from(hook).ok().and_then(|hook| hooks::FACTS.get(hook));
+        record.format(fmt!(
+            "lsm=krsi hook={} prog-id={} prog=",
+            facts.map_or("?", |facts| facts.name),
+            prog.id()
+        ));
+        record.untrusted(prog.name().to_bytes());
+        record.format(fmt!(" prog-tag="));
+        for byte in prog.tag() {
+            record.format(fmt!("{byte:02x}"));
+        }
+        record.format(fmt!(" rule={} verdict={}", self.rule, self.verdict()));
+        if self.errno != 0 {
+            record.format(fmt!(" errno={}", self.errno));
+        }
+
+        let mut texts = Texts {
+            record: &record,
+            room: TEXTS_MAX - Record::untrusted_len(self.keys.to_bytes()),
+            cut: false,
+        };
+        // SAFETY: By the safety requirements.
+        let (object, len) = unsafe { copy(&mut scratch, object) };
+        match object.first() {
+            None => (),
+            Some(b'/') => texts.add("path", object, len),
+            Some(_) => texts.add("object", object, len),
+        }
+        // In an interrupt the current task is somebody whom that does not concern.
+        if task {
+            // SAFETY: The buffer has that size.
+            let len = unsafe {
+                bindings::current_cgroup_path(scratch.as_mut_ptr().cast(), scratch.len())
+            };
+            match usize::try_from(len) {
+                Ok(len) => texts.add("cgroup", &scratch[..len.min(TEXT_MAX)], len),
+                Err(_) => record.format(fmt!(" cgroup=?")),
+            }
+            record.subject();
+            let paths = usize::try_from(hook).is_ok_and(|hook| PATHS[hook].load(Relaxed));
+            match (paths || prog.sleepable()).then(|| dcache::current_exe(&mut scratch)).flatten() {
+                Some(exe) => texts.add("exe", exe, exe.len()),
+                None => record.format(fmt!(" exe=?")),
+            }
+        }
+        if texts.cut {
+            count(&COUNTERS.cut);
+        }
+        record.format(fmt!(" key="));
+        if self.keys.is_empty() {
+            record.format(fmt!("(null)"));
+        } else {
+            record.untrusted(self.keys.to_bytes());
+        }
+        drop(record);
+        count(&COUNTERS.written);
+
+        // After the record, which makes sure of that of the system call.
+        if task && !self.keys.is_empty() {
+            match audit::add_key(self.keys) {
+                Ok(()) => (),
+                Err(e) if e == ENOENT => count(&COUNTERS.no_syscall),
+                Err(_) => count(&COUNTERS.lost_keys),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The texts of a record, which share its room.
+struct Texts<'a> {
+    record: &'a Record,
+    room: usize,
+    cut: bool,
+}
+
+impl Texts<'_> {
+    /// Adds a text of `len` bytes, of which `text` is what is known. One that is cut says so.
+    fn add(&mut self, name: &str, text: &[u8], len: usize) {
+        let mut kept = text;
+        if Record::untrusted_len(text) > self.room {
+            kept = &text[..text.len().min(self.room.saturating_sub(2) / 2)];
+        }
+        self.room -= Record::untrusted_len(kept).min(self.room);
+        self.record.format(fmt!(" {name}="));
+        self.record.untrusted(kept);
+        if kept.len() < len {
+            self.cut = true;
+            self.record.format(fmt!(" {name}-len={len}"));
+        }
+    }
+}
+
+/// Copies a text, so that nobody changes it after it was looked at. Returns what there is room for
+/// and how long the text is.
+///
+/// # Safety
+///
+/// `from` must be readable, though others may write there.
+unsafe fn copy(to: &mut [u8], from: NonNull<[u8]>) -> (&[u8], usize) {
+    let start = from.as_ptr().cast::<u8>();
+    let len = (0..from.len())
+        // SAFETY: By the safety requirements.
+        .position(|i| unsafe { start.add(i).read_volatile() } == 0)
+        .unwrap_or(from.len());
+    let kept = len.min(to.len());
+    for (i, byte) in to[..kept].iter_mut().enumerate() {
+        // SAFETY: As above.
+        *byte = unsafe { start.add(i).read_volatile() };
+    }
+    // A text that became shorter meanwhile ends there.
+    let end = to[..kept].iter().position(|byte| *byte == 0);
+    (&to[..end.unwrap_or(kept)], end.unwrap_or(len))
+}
+
+#[kernel::macros::kunit_tests(krsi_audit)]
+mod tests {
+    use super::*;
+
+    fn event(verdict: i32, flags: u32) -> bindings::krsi_audit_event {
+        let mut event = bindings::krsi_audit_event {
+            rule: 7,
+            verdict,
+            flags,
+            ..Default::default()
+        };
+        event.key[..3].copy_from_slice(b"key");
+        event
+    }
+
+    #[test]
+    fn decisions_are_checked() {
+        let verdict = |verdict, flags| {
+            Decision::parse(&event(verdict, flags)).map(|decision| decision.verdict())
+        };
+        assert_eq!(verdict(0, 0), Some("allow"));
+        assert_eq!(verdict(-1, 0), Some("deny"));
+        assert_eq!(verdict(-4095, 0), Some("deny"));
+        assert_eq!(verdict(-1, 1), Some("kill"));
+        assert_eq!(verdict(0, 1), Some("kill"));
+        assert_eq!(verdict(1, 0), None);
+        assert_eq!(verdict(-4096, 0), None);
+        assert_eq!(verdict(i32::MIN, 0), None);
+        for bit in 1..32 {
+            assert_eq!(verdict(0, 1 << bit), None);
+        }
+        let mut reserved = event(0, 0);
+        reserved.reserved = 1;
+        assert!(Decision::parse(&reserved).is_none());
+        let mut endless = event(0, 0);
+        endless.key.fill(b'k');
+        assert!(Decision::parse(&endless).is_none());
+        endless.key[255] = 0;
+        let decision = Decision::parse(&endless);
+        assert!(decision.is_some_and(|decision| decision.keys.to_bytes().len() == 255));
+    }
+
+    #[test]
+    fn texts_are_copied_to_their_end() {
+        let mut to = [0xaa; 4];
+        let mut check = |from: &[u8], kept: &[u8], len| {
+            // SAFETY: A slice is readable.
+            assert!(unsafe { copy(&mut to, NonNull::from(from)) } == (kept, len));
+        };
+        check(b"", b"", 0);
+        check(b"\0", b"", 0);
+        check(b"ab\0c", b"ab", 2);
+        check(b"abcd", b"abcd", 4);
+        check(b"abcde\0", b"abcd", 5);
+    }
+}
