@@ -12,7 +12,8 @@ Exit status:
   1  it could not be done, or not be found out
   2  the command line is wrong
   3  KRSI is not active on this machine
-  4  KRSI is active, but did not enforce the verdict of a program";
+  4  KRSI is active, but did not enforce the verdict of a program
+  5  the kernel refused a program that krsi made: a bug of krsi";
 
 /// Shows what KRSI enforces: the LSM whose decisions are BPF programs.
 #[derive(Debug, Parser)]
@@ -47,12 +48,29 @@ pub enum Command {
     ///
     /// Turns on BPF statistics while it runs. On a terminal q ends it.
     Top(Top),
-    /// Check the syntax of audit rules
+    /// Check audit rules, and what they decide about events, without a kernel
     ///
     /// Rules are auditctl's, as in /etc/audit/rules.d, with the actions deny, deny=ERRNO and kill,
-    /// and fields of KRSI's own: argv[N], argv, env[NAME], comm, cgroup, container, label, pexe,
-    /// raddr, rport. Each mistake is shown with its line, its column and what was expected.
+    /// and fields of KRSI's own: argv[N], argv, env[NAME], comm, cgroup, pexe, raddr, rport. Each
+    /// mistake is shown with its line, its column and what was expected. An event is a JSON object
+    /// with `hook` or `syscall`, and fields called as in rules: path, perm, exe, uid and so on.
     Check(Check),
+    /// Change the rules that are in force, with auditctl's options
+    ///
+    /// -w and -a append a rule, -A prepends one, -d and -W delete one, -D deletes all or those of a
+    /// key, -l lists them with their counters, and -R loads a file instead of what is in force.
+    /// Rules are auditctl's, see `krsi check`. Each change replaces the whole policy at once.
+    Rule(Rule),
+    /// Put rules into force, in the place of those that are
+    ///
+    /// They are compiled to one BPF program for each LSM hook, and stay in force when this command
+    /// has ended, until they are replaced or unloaded. There is no instant without a policy, and
+    /// none with a part of it; if anything fails, the old rules stay in force.
+    Load(Load),
+    /// Remove the rules that are in force
+    Unload(Unload),
+    /// List the rules that are in force: how often each decided, denied, and could not tell
+    List(List),
     /// Print a completion script, for example: krsi completions bash >/etc/bash_completion.d/krsi
     Completions { shell: Shell },
     /// Write the man pages into a directory
@@ -131,12 +149,53 @@ pub struct Top {
 
 #[derive(Debug, Args)]
 pub struct Check {
-    /// Only check the syntax: the only check there is so far, and to be asked for
-    #[arg(long, required = true)]
+    /// Only check the syntax
+    #[arg(long, conflicts_with_all = ["event", "events"])]
     pub parse_only: bool,
-    /// Files with rules; - is the standard input
+    /// Tell which rule decides this event, and why
+    #[arg(long, value_name = "JSON")]
+    pub event: Vec<String>,
+    /// The same for a file of events, one a line
+    #[arg(long, value_name = "FILE")]
+    pub events: Vec<PathBuf>,
+    /// Files with rules, directories with files that end in .rules; - is the standard input
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Debug, Args)]
+pub struct Rule {
+    #[command(flatten)]
+    pub output: Output,
+    /// auditctl's options; one word is a line as in a file
+    #[arg(
+        value_name = "RULE",
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    pub words: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Load {
+    /// Files with rules, directories with files that end in .rules; - is the standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Debug, Args)]
+pub struct Unload {
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Debug, Args)]
+pub struct List {
     #[command(flatten)]
     pub output: Output,
 }
@@ -150,6 +209,10 @@ impl Command {
             Self::Programs(args) => args.output.json,
             Self::Top(args) => args.output.json,
             Self::Check(args) => args.output.json,
+            Self::Rule(args) => args.output.json,
+            Self::Load(args) => args.output.json,
+            Self::Unload(args) => args.output.json,
+            Self::List(args) => args.output.json,
             Self::Completions { .. } | Self::Man { .. } => false,
         }
     }

@@ -18,6 +18,8 @@ pub enum Exit {
     Inactive = 3,
     /// KRSI is active, but a program that it runs did not get its verdict.
     NotEnforcing = 4,
+    /// The kernel refused what this command made: a bug of this command.
+    Bug = 5,
 }
 
 impl From<Exit> for ExitCode {

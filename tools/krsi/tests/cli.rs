@@ -234,8 +234,9 @@ fn wrong_command_lines() {
         &["top", "--count", "0"],
         &["completions", "tcsh"],
         &["man"],
-        // Until there is more to check, it has to be asked for.
-        &["check", "rules/good.rules"],
+        &["check", "--parse-only", "--event", "{}", "rules/good.rules"],
+        &["load"],
+        &["rule"],
     ] {
         let run = run(args);
         assert_eq!((run.status, run.out.as_str()), (2, ""), "{args:?}");
@@ -355,6 +356,55 @@ fn rules_that_are_wrong() {
     assert_eq!(read["errors"][0], expected);
 }
 
+/// What no hook can decide, with the place, the reason, and what to do instead.
+#[test]
+fn rules_that_are_refused() {
+    let run = run(&["check", "rules/refused.rules"]);
+    assert_eq!((run.status, run.err.as_str()), (1, ""));
+    assert_eq!(run.out, include_str!("data/rules/refused.expected"));
+}
+
+#[test]
+fn events_are_decided() {
+    let args = [
+        "check",
+        "rules/policy.rules",
+        "--events",
+        "rules/events.json",
+    ];
+    assert_eq!(good(&args), include_str!("data/rules/events.expected"));
+
+    let event = r#"{"syscall":"execve","argv":["rm","-x"],"path":"/usr/bin/rm"}"#;
+    let read = parsed(&good(&[
+        "check",
+        "rules/policy.rules",
+        "--event",
+        event,
+        "--json",
+    ]));
+    let decisions = &read["events"][0]["decisions"];
+    assert_eq!(
+        (&decisions[0]["rule"], &decisions[0]["errno"]),
+        (&json!(3), &json!(13))
+    );
+
+    let lacks = run(&[
+        "check",
+        "rules/policy.rules",
+        "--event",
+        r#"{"hook":"file_open"}"#,
+    ]);
+    assert_eq!((lacks.status, lacks.err.as_str()), (1, ""));
+    assert!(
+        lacks.out.contains("lacks 'uid', which rule 1"),
+        "{}",
+        lacks.out
+    );
+    let wrong = run(&["check", "rules/policy.rules", "--event", "nonsense"]);
+    assert_eq!((wrong.status, wrong.out.as_str()), (1, ""));
+    assert!(wrong.err.contains("--event is no event"), "{}", wrong.err);
+}
+
 #[test]
 fn rules_that_are_not_there() {
     let run = run(&["check", "--parse-only", "rules/none.rules"]);
@@ -391,10 +441,14 @@ fn man_pages() {
         "check",
         "completions",
         "hooks",
+        "list",
+        "load",
         "man",
         "programs",
+        "rule",
         "status",
         "top",
+        "unload",
     ];
     let mut expected = expected.map(|verb| format!("krsi-{verb}.8")).to_vec();
     expected.push("krsi.8".into());

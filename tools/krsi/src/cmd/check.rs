@@ -1,20 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `krsi check`: whether rules are well formed, without a kernel.
+//! `krsi check`: whether rules are good, and what they decide about events, without a kernel.
 
+use super::policy::{files, read};
 use crate::{
     cli,
     error::{Error, Exit, Result},
-    rule::{self, Line, SyntaxError},
+    rule::{
+        self,
+        eval::{eval, Decision, Event},
+        lower::{lower, Lowered, Source},
+        system::Machine,
+        Line, SyntaxError,
+    },
     ui,
 };
 use serde::Serialize;
-use std::{fmt::Write as _, fs, io};
+use std::fmt::Write as _;
 
 #[derive(Serialize)]
 struct Report {
     files: Vec<File>,
     errors: Vec<SyntaxError>,
+    /// What was passed over.
+    notes: Vec<String>,
+    /// Null if only the syntax was checked, or there are errors.
+    rules: Option<usize>,
+    hooks: Option<Vec<&'static str>>,
+    events: Vec<Checked>,
 }
 
 #[derive(Serialize)]
@@ -24,21 +37,35 @@ struct File {
     statements: Option<Vec<Line>>,
 }
 
+#[derive(Serialize)]
+struct Checked {
+    event: Event,
+    /// One for each hook that is asked; null if the event does not say enough.
+    decisions: Option<Vec<Decision>>,
+    lacks: Option<String>,
+}
+
 pub fn run(args: &cli::Check) -> Result<Exit> {
     let mut report = Report {
         files: Vec::new(),
         errors: Vec::new(),
+        notes: Vec::new(),
+        rules: None,
+        hooks: None,
+        events: Vec::new(),
     };
-    for path in &args.files {
-        let text = if path.as_os_str() == "-" {
-            io::read_to_string(io::stdin())
-        } else {
-            fs::read_to_string(path)
-        };
-        let text = text.map_err(|error| Error::read(path, &error))?;
+    let mut sources = Vec::new();
+    for path in files(&args.files)? {
+        let text = read(&path)?;
         let file = path.to_string_lossy().into_owned();
         let statements = match rule::parse(&file, &text) {
-            Ok(statements) => Some(statements),
+            Ok(statements) => {
+                sources.extend(statements.iter().map(|line| Source {
+                    file: file.clone(),
+                    line: line.clone(),
+                }));
+                Some(statements)
+            }
             Err(errors) => {
                 report.errors.extend(errors);
                 None
@@ -46,19 +73,72 @@ pub fn run(args: &cli::Check) -> Result<Exit> {
         };
         report.files.push(File { file, statements });
     }
+    let mut lowered = None;
+    if report.errors.is_empty() && !args.parse_only {
+        match lower(sources, &Machine) {
+            Ok(good) => lowered = Some(good),
+            Err(errors) => report.errors = errors,
+        }
+    }
+    if let Some(lowered) = &mut lowered {
+        report.notes = std::mem::take(&mut lowered.notes);
+        report.rules = Some(lowered.policy.rules.len());
+        report.hooks = Some(
+            lowered
+                .policy
+                .hooks()
+                .iter()
+                .map(|hook| hook.name)
+                .collect(),
+        );
+        for event in events(args)? {
+            let decided = eval(&lowered.policy, &event, &Machine);
+            let (decisions, lacks) = match decided {
+                Ok(decisions) => (Some(decisions), None),
+                Err(lacks) => (None, Some(lacks)),
+            };
+            report.events.push(Checked {
+                event,
+                decisions,
+                lacks,
+            });
+        }
+    }
     if args.output.json {
         ui::json::print(&report)?;
     } else {
-        ui::print(&text(&report))?;
+        ui::print(&text(&report, lowered.as_ref()))?;
     }
-    Ok(if report.errors.is_empty() {
+    let lacks = report.events.iter().any(|event| event.lacks.is_some());
+    Ok(if report.errors.is_empty() && !lacks {
         Exit::Success
     } else {
         Exit::Error
     })
 }
 
-fn text(report: &Report) -> String {
+/// The events of the command line and of the file.
+fn events(args: &cli::Check) -> Result<Vec<Event>> {
+    let wrong = |place: &str, error: serde_json::Error| {
+        Error::new(format!("{place} is no event: {error}"))
+            .hint(r#"for example {"syscall":"openat","path":"/etc/passwd","perm":"w","uid":0}"#)
+    };
+    let mut events = Vec::new();
+    for text in &args.event {
+        events.push(serde_json::from_str(text).map_err(|error| wrong("--event", error))?);
+    }
+    for path in &args.events {
+        for (number, line) in (1..).zip(read(path)?.lines()) {
+            if !line.trim().is_empty() {
+                let place = format!("{}:{number}", path.display());
+                events.push(serde_json::from_str(line).map_err(|error| wrong(&place, error))?);
+            }
+        }
+    }
+    Ok(events)
+}
+
+fn text(report: &Report, lowered: Option<&Lowered>) -> String {
     let mut text = String::new();
     for error in &report.errors {
         for line in error.to_string().lines() {
@@ -66,19 +146,63 @@ fn text(report: &Report) -> String {
         }
         text.push('\n');
     }
+    for note in &report.notes {
+        let _ = writeln!(text, "{}", ui::clean(note));
+    }
     for File { file, statements } in &report.files {
+        let errors = report.errors.iter().filter(|error| error.file == *file);
+        let errors = errors.count();
         let file = ui::clean(file);
         let _ = match statements {
-            Some(statements) => writeln!(
+            Some(statements) if errors == 0 => writeln!(
                 text,
                 "{file}: well formed; statements: {}",
                 statements.len()
             ),
-            None => {
-                let errors = report.errors.iter().filter(|error| error.file == *file);
-                writeln!(text, "{file}: not well formed; errors: {}", errors.count())
-            }
+            Some(_) => writeln!(text, "{file}: cannot be decided at hooks; errors: {errors}"),
+            None => writeln!(text, "{file}: not well formed; errors: {errors}"),
         };
+    }
+    if let (Some(rules), Some(hooks)) = (report.rules, &report.hooks) {
+        let _ = writeln!(text, "rules: {rules}; hooks: {}", hooks.join(" "));
+    }
+    for checked in &report.events {
+        let event = serde_json::to_string(&checked.event).unwrap_or_default();
+        let _ = writeln!(text, "\n{}", ui::clean(&event));
+        if let Some(lacks) = &checked.lacks {
+            let _ = writeln!(text, "  cannot be told: {}", ui::clean(lacks));
+        }
+        for decision in checked.decisions.iter().flatten() {
+            let rule = decision.rule.and_then(|number| {
+                let rules = &lowered?.policy.rules;
+                Some((number, rules.get(number - 1)?))
+            });
+            let _ = match rule {
+                Some((number, rule)) => writeln!(
+                    text,
+                    "  {}: {} by rule {number}, {}:{}: {}",
+                    decision.hook,
+                    rule::load::action_name(rule.action),
+                    ui::clean(&rule.file),
+                    rule.line,
+                    ui::clean(&rule.text)
+                ),
+                None => writeln!(text, "  {}: no rule decides", decision.hook),
+            };
+            for reason in &decision.reasons {
+                let sign = if reason.matches {
+                    "matches"
+                } else {
+                    "does not"
+                };
+                let _ = writeln!(
+                    text,
+                    "    rule {} {sign}: {}",
+                    reason.rule,
+                    ui::clean(&reason.why)
+                );
+            }
+        }
     }
     text
 }

@@ -5,7 +5,9 @@
 mod check;
 mod generate;
 mod hooks;
+mod policy;
 mod programs;
+mod rule;
 mod status;
 mod top;
 
@@ -23,6 +25,10 @@ pub fn run(command: Command) -> Result<Exit> {
         Command::Programs(args) => programs::run(&args)?,
         Command::Top(args) => top::run(&args)?,
         Command::Check(args) => return check::run(&args),
+        Command::Rule(args) => return rule::run(&args),
+        Command::Load(args) => return policy::load(&args),
+        Command::Unload(args) => return policy::unload(&args),
+        Command::List(args) => return policy::list(&args),
         Command::Completions { shell } => generate::completions(shell)?,
         Command::Man { dir } => generate::man(&dir)?,
     }

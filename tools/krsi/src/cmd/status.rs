@@ -89,7 +89,7 @@ pub fn run(args: &cli::Status) -> Result<Exit> {
             report.state = match error.exit_status() {
                 Exit::Inactive => State::Inactive,
                 Exit::NotEnforcing => State::NotEnforcing,
-                Exit::Success | Exit::Error => State::Unknown,
+                Exit::Success | Exit::Error | Exit::Bug => State::Unknown,
             };
             report.reason = Some(error.message().into());
             report.hint = error.hint_text().map(String::from);

@@ -16,7 +16,7 @@ use std::{
     ptr,
 };
 
-pub use sys::{bpf_link_info as LinkInfo, bpf_prog_info as ProgramInfo};
+pub use sys::{bpf_link_info as LinkInfo, bpf_map_info as MapInfo, bpf_prog_info as ProgramInfo};
 
 /// What libbpf returns: a number from 0, or a negative errno.
 fn result(ret: i32) -> io::Result<i32> {
@@ -97,6 +97,8 @@ pub unsafe trait Info: Default {}
 unsafe impl Info for ProgramInfo {}
 // SAFETY: As above.
 unsafe impl Info for LinkInfo {}
+// SAFETY: As above.
+unsafe impl Info for MapInfo {}
 
 /// What the kernel tells of `object`, whose kind has to be the one of `T`.
 pub fn info<T: Info>(object: &OwnedFd) -> io::Result<T> {
@@ -177,6 +179,204 @@ pub fn load(kind: u32, attach: u32, function: u32, insns: &[Insn]) -> io::Result
             log => io::Error::new(error.kind(), format!("{error}\n{log}")),
         }
     })
+}
+
+/// A map to be made.
+pub struct NewMap<'a> {
+    pub kind: u32,
+    pub name: &'a str,
+    pub key: usize,
+    pub value: usize,
+    pub entries: usize,
+    pub flags: u32,
+    /// Types of key and value, which maps of local storage have to have.
+    pub types: Option<(&'a OwnedFd, u32, u32)>,
+}
+
+/// Makes a map.
+pub fn create(map: &NewMap<'_>) -> io::Result<OwnedFd> {
+    let mut options = sys::bpf_map_create_opts {
+        sz: size_of::<sys::bpf_map_create_opts>() as u64,
+        map_flags: map.flags,
+        ..Default::default()
+    };
+    if let Some((btf, key, value)) = map.types {
+        options.btf_fd = btf.as_raw_fd() as u32;
+        options.btf_key_type_id = key;
+        options.btf_value_type_id = value;
+    }
+    let name = CString::new(map.name)?;
+    let size = |size: usize| u32::try_from(size).map_err(io::Error::other);
+    let (key, value, entries) = (size(map.key)?, size(map.value)?, size(map.entries)?);
+    // SAFETY: `name` is a C string, `options` has its size.
+    owned(unsafe { sys::bpf_map_create(map.kind, name.as_ptr(), key, value, entries, &options) })
+}
+
+/// Loads types.
+pub fn load_btf(types: &[u8]) -> io::Result<OwnedFd> {
+    // SAFETY: `types` are as many bytes; no options.
+    owned(unsafe { sys::bpf_btf_load(types.as_ptr().cast(), types.len() as u64, ptr::null_mut()) })
+}
+
+/// A map, with what its keys and values have to be as large as.
+///
+/// # Invariants
+///
+/// Keys and values of the map are as large as it says; values of all CPUs together, for a map that
+/// has one for each.
+pub struct Map {
+    fd: OwnedFd,
+    key: usize,
+    value: usize,
+}
+
+impl Map {
+    pub fn new(fd: OwnedFd) -> io::Result<Self> {
+        const PER_CPU: [u32; 3] = [
+            sys::BPF_MAP_TYPE_PERCPU_HASH,
+            sys::BPF_MAP_TYPE_PERCPU_ARRAY,
+            sys::BPF_MAP_TYPE_LRU_PERCPU_HASH,
+        ];
+        let info: MapInfo = info(&fd)?;
+        let value = info.value_size as usize;
+        let value = if PER_CPU.contains(&info.type_) {
+            // SAFETY: FFI call, no arguments.
+            let cpus = result(unsafe { sys::libbpf_num_possible_cpus() })?;
+            value.next_multiple_of(8) * cpus as usize
+        } else {
+            value
+        };
+        // INVARIANT: The kernel says so, and it never changes.
+        Ok(Self {
+            fd,
+            key: info.key_size as usize,
+            value,
+        })
+    }
+
+    pub fn fd(&self) -> &OwnedFd {
+        &self.fd
+    }
+
+    pub fn update(&self, key: &[u8], value: &[u8]) -> io::Result<()> {
+        if (key.len(), value.len()) != (self.key, self.value) {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        // SAFETY: Both are as large as the map's, by the invariant.
+        result(unsafe {
+            sys::bpf_map_update_elem(
+                self.fd.as_raw_fd(),
+                key.as_ptr().cast(),
+                value.as_ptr().cast(),
+                0,
+            )
+        })
+        .map(|_| ())
+    }
+
+    pub fn lookup(&self, key: &[u8]) -> io::Result<Option<Vec<u8>>> {
+        if key.len() != self.key {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let mut value = vec![0; self.value];
+        // SAFETY: Both are as large as the map's, by the invariant.
+        let ret = result(unsafe {
+            sys::bpf_map_lookup_elem(
+                self.fd.as_raw_fd(),
+                key.as_ptr().cast(),
+                value.as_mut_ptr().cast(),
+            )
+        });
+        Ok(unless_gone(ret)?.map(|_| value))
+    }
+
+    /// Removes an entry that may not be there.
+    pub fn delete(&self, key: &[u8]) -> io::Result<()> {
+        if key.len() != self.key {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        // SAFETY: The key is as large as the map's, by the invariant.
+        let ret =
+            result(unsafe { sys::bpf_map_delete_elem(self.fd.as_raw_fd(), key.as_ptr().cast()) });
+        unless_gone(ret).map(|_| ())
+    }
+
+    /// Takes it from user space to change it.
+    pub fn freeze(&self) -> io::Result<()> {
+        // SAFETY: FFI call, no pointers.
+        result(unsafe { sys::bpf_map_freeze(self.fd.as_raw_fd()) }).map(|_| ())
+    }
+}
+
+/// Why a program does not load.
+#[derive(Debug)]
+pub struct LoadError {
+    pub error: io::Error,
+    /// What the verifier says.
+    pub log: String,
+}
+
+/// A program to be loaded for an LSM hook.
+pub struct NewProgram<'a> {
+    pub name: &'a str,
+    /// What it is attached to.
+    pub function: u32,
+    pub sleepable: bool,
+    pub insns: &'a [Insn],
+}
+
+/// Loads a program for an LSM hook.
+pub fn load_lsm(program: &NewProgram<'_>) -> Result<OwnedFd, LoadError> {
+    let once = |log: &mut [u8]| {
+        let mut options = sys::bpf_prog_load_opts {
+            sz: size_of::<sys::bpf_prog_load_opts>() as u64,
+            expected_attach_type: sys::BPF_LSM_MAC,
+            attach_btf_id: program.function,
+            prog_flags: if program.sleepable {
+                sys::BPF_F_SLEEPABLE
+            } else {
+                0
+            },
+            log_buf: log.as_mut_ptr().cast(),
+            log_size: log.len() as u32,
+            log_level: u32::from(!log.is_empty()),
+            ..Default::default()
+        };
+        if log.is_empty() {
+            options.log_buf = ptr::null_mut();
+        }
+        let name = CString::new(program.name)?;
+        // SAFETY: Name and licence are C strings; `insns` are as many instructions, laid out as
+        // the kernel's; `options` has its size, and the log is writable for the size it says.
+        owned(unsafe {
+            sys::bpf_prog_load(
+                sys::BPF_PROG_TYPE_LSM,
+                name.as_ptr(),
+                c"GPL".as_ptr(),
+                program.insns.as_ptr().cast(),
+                program.insns.len() as u64,
+                &mut options,
+            )
+        })
+    };
+    // The log costs time, and nobody reads it if all is well.
+    once(&mut []).or_else(|error| {
+        let mut log = vec![0u8; 16 << 20];
+        once(&mut log).map_err(|_| {
+            let text: Vec<u8> = log.into_iter().take_while(|byte| *byte != 0).collect();
+            LoadError {
+                error,
+                log: String::from_utf8_lossy(&text).into_owned(),
+            }
+        })
+    })
+}
+
+/// Gives an object a name in bpffs, which keeps it.
+pub fn pin(object: &OwnedFd, path: &Path) -> io::Result<()> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    // SAFETY: `path` is a C string.
+    result(unsafe { sys::bpf_obj_pin(object.as_raw_fd(), path.as_ptr()) }).map(|_| ())
 }
 
 /// Attaches a program where it was loaded for, for as long as the link lives.

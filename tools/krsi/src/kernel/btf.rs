@@ -3,7 +3,7 @@
 //! The kernel's types: which function an id means, where a field lies.
 
 use libbpf_rs::btf::{
-    types::{Func, MemberAttr, Struct},
+    types::{Composite, Func, MemberAttr, Struct},
     Btf, BtfType, TypeId,
 };
 use std::io;
@@ -74,6 +74,36 @@ impl Kernel {
         })?;
         Some(match member.attr {
             MemberAttr::Normal { offset } | MemberAttr::BitField { offset, .. } => offset,
+        })
+    }
+
+    /// Where `path` begins in `struct name`, in bytes: fields of fields have dots between them,
+    /// and what is in unions and structures without a name counts as the outer one's.
+    pub fn offset(&self, name: &str, path: &str) -> Option<u32> {
+        let this: Struct<'_> = self.0.type_by_name(name)?;
+        Some(self.member(this.into(), path)? / 8)
+    }
+
+    /// Where a field is, in bits.
+    fn member(&self, this: Composite<'_>, path: &str) -> Option<u32> {
+        let (name, rest) = match path.split_once('.') {
+            Some((name, rest)) => (name, Some(rest)),
+            None => (path, None),
+        };
+        this.iter().find_map(|member| {
+            let (MemberAttr::Normal { offset } | MemberAttr::BitField { offset, .. }) = member.attr;
+            let inner = || {
+                let inner: BtfType<'_> = self.0.type_by_id(member.ty)?;
+                Composite::try_from(inner.skip_mods_and_typedefs()).ok()
+            };
+            match member.name.and_then(|name| name.to_str()) {
+                None | Some("") => Some(offset + self.member(inner()?, path)?),
+                Some(found) if found == name => match rest {
+                    Some(rest) => Some(offset + self.member(inner()?, rest)?),
+                    None => Some(offset),
+                },
+                Some(_) => None,
+            }
         })
     }
 }

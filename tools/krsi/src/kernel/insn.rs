@@ -42,6 +42,31 @@ pub struct Insn {
     imm: i32,
 }
 
+impl Insn {
+    pub fn new(code: u8, regs: u8, off: i16, imm: i32) -> Self {
+        Self {
+            code,
+            regs,
+            off,
+            imm,
+        }
+    }
+
+    pub fn set_off(&mut self, off: i16) {
+        self.off = off;
+    }
+
+    pub fn set_imm(&mut self, imm: i32) {
+        self.imm = imm;
+    }
+
+    /// Code, registers, offset and number.
+    #[cfg(test)]
+    pub fn parts(&self) -> (u8, u8, i16, i32) {
+        (self.code, self.regs, self.off, self.imm)
+    }
+}
+
 const _: () = assert!(size_of::<Insn>() == size_of::<bpf_insn>());
 const _: () = assert!(align_of::<Insn>() >= align_of::<bpf_insn>());
 const _: () = assert!(cfg!(target_endian = "little"));

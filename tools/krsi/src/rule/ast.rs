@@ -2,6 +2,7 @@
 
 //! What rules say. Names are auditctl's; what KRSI adds is marked so.
 
+use super::error::Span;
 use serde::Serialize;
 
 /// A line of a rules file.
@@ -47,6 +48,8 @@ pub struct Watch {
     /// All of them if there was no `-p`.
     pub permissions: Permissions,
     pub keys: Vec<String>,
+    #[serde(skip)]
+    pub places: Places,
 }
 
 /// `-a action,list …`. A rule matches if all of its conditions do.
@@ -58,7 +61,27 @@ pub struct Rule {
     pub syscalls: Vec<String>,
     pub conditions: Vec<Condition>,
     pub keys: Vec<String>,
+    #[serde(skip)]
+    pub places: Places,
 }
+
+/// Where the parts of a rule were on its line. Rules are equal wherever they are.
+#[derive(Clone, Debug, Default)]
+pub struct Places {
+    /// The action and list, or the path of a watch.
+    pub head: Span,
+    /// Of each system call, but for `all`.
+    pub syscalls: Vec<Span>,
+    pub conditions: Vec<Span>,
+}
+
+impl PartialEq for Places {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Places {}
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -106,7 +129,7 @@ pub enum Field {
     },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub enum Op {
     #[serde(rename = "=")]
     Equal,

@@ -6,7 +6,7 @@ use serde::Serialize;
 use std::fmt;
 
 /// A part of a line, in characters from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Span {
     pub column: usize,
     pub width: usize,

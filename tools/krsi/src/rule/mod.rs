@@ -1,18 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The rule language: auditctl's, with KRSI's actions and fields. Text comes in, statements or
-//! errors come out; nothing here touches the system.
+//! Rules: auditctl's language with KRSI's actions and fields, compiled to BPF programs.
 //!
 //! - `lexer`: a line becomes words that know where they were;
 //! - `field`: the fields, and what may stand on their right side;
 //! - `parse`: words become statements;
-//! - `ast`: the statements.
+//! - `ast`: the statements;
+//! - `hook`, `syscalls`, `errno`: the hooks that rules are about, and numbers of names;
+//! - `lower`: statements become a policy, with the help of `system`;
+//! - `policy`: rules with everything resolved;
+//! - `eval`: what a policy decides about an event, rule by rule: what the rest has to agree with;
+//! - `plan`: how a hook's rules are looked for;
+//! - `asm`, `emit`: a plan becomes programs;
+//! - `load`: programs come into force.
 
+mod asm;
 pub mod ast;
+mod emit;
+mod errno;
 mod error;
+pub mod eval;
 mod field;
+pub mod hook;
 mod lexer;
+pub mod load;
+pub mod lower;
 mod parse;
+mod plan;
+pub mod policy;
+mod syscalls;
+pub mod system;
 
 pub use error::SyntaxError;
 pub use parse::{parse, Line};

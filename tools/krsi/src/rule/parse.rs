@@ -3,7 +3,10 @@
 //! Words become statements. Every line is looked at, so that all errors show at once.
 
 use super::{
-    ast::{Action, Change, Condition, Field, List, Op, Permissions, Rule, Statement, Value, Watch},
+    ast::{
+        Action, Change, Condition, Field, List, Op, Permissions, Places, Rule, Statement, Value,
+        Watch,
+    },
     error::{similar, Span, SyntaxError, Wrong},
     field::{self, Kind, Ops},
     lexer::{self, Word},
@@ -20,6 +23,9 @@ const PATH_MAX: usize = 4096;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Line {
     pub line: usize,
+    /// As it was written.
+    #[serde(skip)]
+    pub text: String,
     #[serde(flatten)]
     pub statement: Statement,
 }
@@ -32,6 +38,7 @@ pub fn parse(file: &str, text: &str) -> Result<Vec<Line>, Vec<SyntaxError>> {
             Ok(None) => {}
             Ok(Some(statement)) => lines.push(Line {
                 line: number,
+                text: text.into(),
                 statement,
             }),
             Err(wrong) => errors.push(SyntaxError {
@@ -82,7 +89,11 @@ enum Head {
 #[derive(Default)]
 struct Parts {
     head: Option<(Head, Span)>,
+    /// Of what the head is about.
+    about: Span,
     syscalls: Vec<String>,
+    /// Of each of them.
+    syscall_spans: Vec<Span>,
     syscalls_at: Option<Span>,
     conditions: Vec<(Condition, Span)>,
     permissions: Option<(Permissions, Span)>,
@@ -130,6 +141,7 @@ impl Parts {
             "-a" | "-A" | "-d" => {
                 let word = value(ACTION_LIST)?;
                 let (action, list) = action_list(word)?;
+                self.about = word.span();
                 let change = match name.as_str() {
                     "-a" => Change::Append,
                     "-A" => Change::Prepend,
@@ -140,6 +152,7 @@ impl Parts {
             "-w" | "-W" => {
                 let word = value(Kind::Path.form())?;
                 let path = path(&word.text(), word.span())?;
+                self.about = word.span();
                 let change = if name == "-w" {
                     Change::Append
                 } else {
@@ -152,7 +165,9 @@ impl Parts {
             "-S" => {
                 let word = value(SYSCALLS)?;
                 self.syscalls_at.get_or_insert(option.span());
-                self.syscalls.extend(syscalls(word)?);
+                let (names, spans) = syscalls(word)?;
+                self.syscalls.extend(names);
+                self.syscall_spans.extend(spans);
                 Ok(())
             }
             "-F" => {
@@ -271,6 +286,10 @@ impl Parts {
                     path,
                     permissions: self.permissions.map_or(all, |(permissions, _)| permissions),
                     keys: self.keys,
+                    places: Places {
+                        head: self.about,
+                        ..Places::default()
+                    },
                 };
                 Ok(Statement::Watch { change, watch })
             }
@@ -327,16 +346,18 @@ impl Parts {
         for (condition, at) in &self.conditions {
             allowed(condition, list, *at)?;
         }
+        let (conditions, spans) = self.conditions.into_iter().unzip();
         let rule = Rule {
             action,
             list,
             syscalls: self.syscalls,
-            conditions: self
-                .conditions
-                .into_iter()
-                .map(|(condition, _)| condition)
-                .collect(),
+            conditions,
             keys: self.keys,
+            places: Places {
+                head: self.about,
+                syscalls: self.syscall_spans,
+                conditions: spans,
+            },
         };
         Ok(Statement::Rule { change, rule })
     }
@@ -461,9 +482,9 @@ fn is_errno(text: &str) -> bool {
 
 const SYSCALLS: &str = "system calls by name or number, such as openat,unlink or all";
 
-fn syscalls(word: &Word) -> Parsed<Vec<String>> {
+fn syscalls(word: &Word) -> Parsed<(Vec<String>, Vec<Span>)> {
     let text = word.text();
-    let mut names = Vec::new();
+    let (mut names, mut spans) = (Vec::new(), Vec::new());
     let mut start = 0;
     for name in text.split(',') {
         let end = start + name.chars().count();
@@ -473,13 +494,15 @@ fn syscalls(word: &Word) -> Parsed<Vec<String>> {
             return Err(Wrong::new(word.part(start, end), message, SYSCALLS));
         }
         names.push(name.into());
+        spans.push(word.part(start, end));
         start = end + 1;
     }
     // As if there was none.
     if names.iter().any(|name| name == "all") {
         names.clear();
+        spans.clear();
     }
-    Ok(names)
+    Ok((names, spans))
 }
 
 /// `field op value`, split: the field, the operator, and where the rest begins.

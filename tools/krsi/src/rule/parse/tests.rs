@@ -56,6 +56,7 @@ fn watches() {
                 ..NONE
             },
             keys: vec!["identity".into()],
+            places: Places::default(),
         },
     };
     assert_eq!(one("-w /etc/passwd -p wa -k identity"), expected);
@@ -96,6 +97,7 @@ fn rules() {
             },
         ],
         keys: vec!["delete".into(), "more".into()],
+        places: Places::default(),
     };
     assert_eq!(read, expected);
     // All of them is none of them in particular.

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `krsi load`, `unload` and `list`: the policy that is in force.
+
+use crate::{
+    cli,
+    error::{Error, Exit, Result},
+    rule::{
+        self,
+        load::{Counters, InForce, Store},
+        lower::{lower, Lowered, Source},
+        system::Machine,
+        SyntaxError,
+    },
+    ui::{
+        self,
+        table::{Align, Table},
+    },
+};
+use serde::Serialize;
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// The files that `paths` name: of a directory those that end in .rules, in the order of their
+/// names, as augenrules takes them.
+pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in paths {
+        if path.as_os_str() == "-" || !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let entries = fs::read_dir(path).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+        let entries = entries.map_err(|error| Error::read(path, &error))?;
+        let mut found: Vec<PathBuf> = entries.iter().map(fs::DirEntry::path).collect();
+        found.retain(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "rules")
+        });
+        if found.is_empty() {
+            return Err(Error::new(format!(
+                "{} has no file that ends in .rules",
+                path.display()
+            )));
+        }
+        found.sort();
+        files.extend(found);
+    }
+    Ok(files)
+}
+
+pub fn read(path: &Path) -> Result<String> {
+    let text = if path.as_os_str() == "-" {
+        io::read_to_string(io::stdin())
+    } else {
+        fs::read_to_string(path)
+    };
+    text.map_err(|error| Error::read(path, &error))
+}
+
+/// Reads, parses and resolves rules.
+pub fn compile(paths: &[PathBuf]) -> Result<std::result::Result<Lowered, Vec<SyntaxError>>> {
+    let (mut sources, mut errors) = (Vec::new(), Vec::new());
+    for path in files(paths)? {
+        let file = path.to_string_lossy().into_owned();
+        match rule::parse(&file, &read(&path)?) {
+            Ok(lines) => sources.extend(lines.into_iter().map(|line| Source {
+                file: file.clone(),
+                line,
+            })),
+            Err(wrong) => errors.extend(wrong),
+        }
+    }
+    if !errors.is_empty() {
+        return Ok(Err(errors));
+    }
+    Ok(lower(sources, &Machine))
+}
+
+#[derive(Serialize)]
+struct Refused<'a> {
+    errors: &'a [SyntaxError],
+}
+
+/// Tells what is wrong with rules.
+pub fn refuse(errors: &[SyntaxError], json: bool) -> Result<Exit> {
+    if json {
+        ui::json::print(&Refused { errors })?;
+    }
+    for error in errors {
+        for line in error.to_string().lines() {
+            eprintln!("{}", ui::clean(line));
+        }
+    }
+    eprintln!("krsi: nothing has changed; errors: {}", errors.len());
+    Ok(Exit::Error)
+}
+
+#[derive(Serialize)]
+struct Loaded {
+    rules: usize,
+    hooks: Vec<&'static str>,
+    notes: Vec<String>,
+}
+
+pub fn load(args: &cli::Load) -> Result<Exit> {
+    let lowered = match compile(&args.files)? {
+        Ok(lowered) => lowered,
+        Err(errors) => return refuse(&errors, args.output.json),
+    };
+    if lowered.policy.rules.is_empty() {
+        return Err(Error::new("there is no rule in that").hint("krsi unload removes a policy"));
+    }
+    if !args.output.json {
+        lowered.notes.iter().for_each(|note| ui::warn(note));
+    }
+    Store::open()?.replace(&lowered)?;
+    let loaded = Loaded {
+        rules: lowered.policy.rules.len(),
+        hooks: lowered
+            .policy
+            .hooks()
+            .iter()
+            .map(|hook| hook.name)
+            .collect(),
+        notes: lowered.notes,
+    };
+    if args.output.json {
+        ui::json::print(&loaded)?;
+    } else {
+        ui::print(&format!(
+            "In force: {} rules on {} hooks.\n",
+            loaded.rules,
+            loaded.hooks.len()
+        ))?;
+    }
+    Ok(Exit::Success)
+}
+
+#[derive(Serialize)]
+struct Unloaded {
+    unloaded: bool,
+}
+
+pub fn unload(args: &cli::Unload) -> Result<Exit> {
+    let unloaded = match Store::existing()? {
+        Some(store) => store.clear()?,
+        None => false,
+    };
+    if args.output.json {
+        ui::json::print(&Unloaded { unloaded })?;
+    } else {
+        ui::print(if unloaded {
+            "The policy is removed.\n"
+        } else {
+            "There was no policy.\n"
+        })?;
+    }
+    Ok(Exit::Success)
+}
+
+#[derive(Serialize)]
+struct Listed<'a> {
+    /// Null if there is no policy.
+    generation: Option<u32>,
+    rules: Vec<ListedRule<'a>>,
+}
+
+#[derive(Serialize)]
+struct ListedRule<'a> {
+    number: usize,
+    #[serde(flatten)]
+    rule: &'a rule::load::Described,
+    #[serde(flatten)]
+    counters: Counters,
+}
+
+/// What is in force, if there is something.
+pub fn in_force() -> Result<Option<InForce>> {
+    match Store::existing()? {
+        Some(store) => store.in_force(),
+        None => Ok(None),
+    }
+}
+
+pub fn list(args: &cli::List) -> Result<Exit> {
+    show(in_force()?.as_ref(), None, args.output.json)
+}
+
+/// Shows the rules that have the key, or all.
+pub fn show(policy: Option<&InForce>, key: Option<&str>, json: bool) -> Result<Exit> {
+    let rules: Vec<ListedRule<'_>> = policy
+        .into_iter()
+        .flat_map(|policy| {
+            let rules = policy.description.rules.iter().zip(&policy.counters);
+            (1..)
+                .zip(rules)
+                .map(|(number, (rule, counters))| ListedRule {
+                    number,
+                    rule,
+                    counters: *counters,
+                })
+        })
+        .filter(|listed| key.is_none_or(|key| listed.rule.keys.iter().any(|own| own == key)))
+        .collect();
+    if json {
+        ui::json::print(&Listed {
+            generation: policy.map(|policy| policy.generation),
+            rules,
+        })?;
+        return Ok(Exit::Success);
+    }
+    if rules.is_empty() {
+        ui::print("No rules\n")?;
+        return Ok(Exit::Success);
+    }
+    let columns = [
+        ("RULE", Align::Right),
+        ("HITS", Align::Right),
+        ("DENIALS", Align::Right),
+        ("ERRORS", Align::Right),
+        ("TEXT", Align::Left),
+    ];
+    let mut table = Table::new(&columns, ui::colours());
+    for listed in &rules {
+        table.row(
+            [
+                listed.number.to_string(),
+                listed.counters.hits.to_string(),
+                listed.counters.denials.to_string(),
+                listed.counters.errors.to_string(),
+                listed.rule.text.clone(),
+            ],
+            listed.counters.errors > 0,
+        );
+    }
+    ui::print(&table.render())?;
+    Ok(Exit::Success)
+}

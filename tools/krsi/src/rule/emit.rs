@@ -1,0 +1,1435 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A plan becomes a program for each hook.
+//!
+//! A program runs in three parts. First it collects the numbers that its tests need into memory of
+//! the current task, [`state`]. Then it goes down the tree of branches; each rule that matches and
+//! is before the best so far becomes the best. Last it does what the best rule says: counters,
+//! record, signal, verdict.
+//!
+//! Texts are made when the first test needs them, by a function for each, into memory of the task
+//! too, since paths are larger than the stack, and what belongs to a CPU can be used by two tasks
+//! at once. Everything that tests look at is loaded from that memory: the verifier forgets what it
+//! learnt of it, so that it need not follow each combination of tests.
+//!
+//! R6 is the context, R7 the state, R8 the text at hand, and R9 what a lookup has found.
+
+use super::{
+    asm::{Asm, Code, If, Label, Size, R},
+    hook::{Access, Hook, Name, Node, Remote, Skip},
+    plan::{Branch, HookPlan, Plan, Step, Then},
+    policy::{Attr, How, Op, Policy, Test, Text},
+};
+use libbpf_rs::libbpf_sys as sys;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The kernel's types, and what else programs are made for.
+pub trait Target {
+    /// Where a field is, in bytes; see `kernel::btf::Kernel::offset`.
+    fn offset(&self, structure: &str, path: &str) -> Option<u32>;
+    /// Whether programs can write audit records.
+    fn has_audit(&self) -> bool;
+}
+
+/// Sizes of the keys that exact texts are looked up with, and the maps that have them.
+pub const CLASSES: &[(usize, &str)] = &[(64, "exact64"), (256, "exact256"), (4096, "exact4096")];
+pub const BENEATH: &str = "beneath";
+pub const NETWORKS: &str = "networks";
+pub const RULES: &str = "rules";
+pub const COUNTERS: &str = "counters";
+pub const EVENTS: &str = "events";
+pub const NAMES: &str = "names";
+pub const STATE: &str = "state";
+/// State of hooks that are asked while another hook's program runs.
+pub const STATE_NESTED: &str = "state_nested";
+
+/// How much of a directory's path is looked at.
+pub const BENEATH_SIZE: usize = 252;
+
+/// `struct krsi_audit_event`.
+pub const EVENT_SIZE: usize = 16 + 256;
+
+/// What a rule does, as programs read it: two numbers of 32 bits.
+pub const RULE_SIZE: usize = 8;
+pub const DO_RECORD: u32 = 1;
+pub const DO_KILL: u32 = 2;
+
+/// Three numbers of 64 bits: hits, denials, errors.
+pub const COUNTERS_SIZE: usize = 24;
+
+/// The layout of the state.
+mod state {
+    pub const BEST: i16 = 0;
+    pub const BEST_FAILED: i16 = 4;
+    pub const FOUND: i16 = 8;
+    pub const FOUND_NAME: i16 = 12;
+    pub const BEST_NAME: i16 = 16;
+    pub const LOOP: i16 = 20;
+    pub const REMOTE: i16 = 24;
+    /// struct { u32 prefix; u32 set; u8 address[16]; }
+    pub const NETWORK: i16 = 32;
+    pub const SOCKADDR: i16 = 56;
+    pub const ATTRS: i16 = 96;
+    pub const SIZE: usize = 512;
+    pub const ATTRS_MAX: usize = (SIZE - ATTRS as usize) / 8;
+}
+pub const STATE_SIZE: usize = state::SIZE;
+
+/// The layout of a text.
+mod slot {
+    pub const STATUS: i16 = 0;
+    /// With its NUL.
+    pub const LENGTH: i16 = 4;
+    pub const PREFIX: i16 = 8;
+    pub const SET: i16 = 12;
+    pub const TEXT: i16 = 16;
+}
+
+/// How much a path can have, with its NUL, and how much is tried first: making a path fills the
+/// rest with zeroes.
+const PATH_SIZE: i32 = 4096;
+const PATH_FIRST: i32 = 256;
+const COMM_SIZE: i32 = 16;
+
+/// What making a text comes to.
+const NOT_YET: i32 = 0;
+const THERE: i32 = 1;
+const ABSENT: i32 = 2;
+const FAILED: i32 = 3;
+
+/// No rule.
+const NONE: i32 = -1;
+
+const PATH_DELETED: i32 = 2;
+const ENOENT: i32 = 2;
+const ENAMETOOLONG: i32 = 36;
+const EOPNOTSUPP: i32 = 95;
+const SIGKILL: i32 = 9;
+
+const R0: R = R(0);
+const R1: R = R(1);
+const R2: R = R(2);
+const R3: R = R(3);
+const R4: R = R(4);
+const CTX: R = R(6);
+const STATE_R: R = R(7);
+const SLOT: R = R(8);
+const R9: R = R(9);
+const FP: R = R(10);
+
+/// A text with memory of its own.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Made {
+    /// One of the hook's paths, by its place in the table.
+    Name(u8),
+    Other(Text),
+}
+
+/// A program, to be loaded for a hook.
+#[derive(Debug)]
+pub struct Program {
+    pub hook: &'static str,
+    pub sleepable: bool,
+    pub code: Code,
+}
+
+#[derive(Debug, Default)]
+pub struct Programs {
+    pub programs: Vec<Program>,
+    /// Maps of texts, by name, and the sizes of their values.
+    pub texts: BTreeMap<String, usize>,
+    /// Names of environment variables, each with a NUL.
+    pub names: Vec<u8>,
+}
+
+/// Compiles a plan. Errors say what the kernel lacks, or what is too large.
+pub fn emit(policy: &Policy, plan: &Plan, target: &dyn Target) -> Result<Programs, String> {
+    let mut programs = Programs::default();
+    for hook in &plan.hooks {
+        let program = Emitter::new(policy, plan, hook, target, &mut programs)?.emit()?;
+        programs.programs.push(program);
+    }
+    Ok(programs)
+}
+
+struct Emitter<'a> {
+    asm: Asm,
+    policy: &'a Policy,
+    plan: &'a Plan,
+    hook: &'a HookPlan,
+    target: &'a dyn Target,
+    attrs: BTreeMap<Attr, i16>,
+    made: BTreeMap<Made, (usize, Label)>,
+    any_argument: Label,
+    programs: &'a mut Programs,
+    /// Where a program goes that has no memory for its state.
+    broken: Label,
+    out: Label,
+}
+
+fn each_step<'a>(branches: &'a [Branch], visit: &mut dyn FnMut(&'a Step)) {
+    for branch in branches {
+        if let Some(step) = &branch.step {
+            visit(step);
+        }
+        if let Then::Steps(branches) = &branch.then {
+            each_step(branches, visit);
+        }
+    }
+}
+
+fn weight(branch: &Branch) -> usize {
+    match &branch.then {
+        Then::Steps(branches) => branches.iter().map(weight).sum(),
+        _ => 1,
+    }
+}
+
+impl<'a> Emitter<'a> {
+    fn new(
+        policy: &'a Policy,
+        plan: &'a Plan,
+        hook: &'a HookPlan,
+        target: &'a dyn Target,
+        programs: &'a mut Programs,
+    ) -> Result<Self, String> {
+        let mut asm = Asm::default();
+        let mut attrs = BTreeSet::new();
+        let mut texts = BTreeSet::new();
+        let mut address = false;
+        each_step(&hook.branches, &mut |step| match step {
+            Step::Plain(Test::Number { attr, .. } | Test::NotMasked { attr, .. })
+            | Step::Plain(Test::OneOf { attr, .. }) => {
+                attrs.insert(*attr);
+            }
+            Step::Plain(Test::Compare { attr, with, .. }) => {
+                attrs.extend([*attr, *with]);
+            }
+            Step::Text { text, .. } => {
+                texts.insert(text.clone());
+            }
+            Step::Address { .. } => address = true,
+            Step::Plain(_) => {}
+        });
+        if address {
+            attrs.insert(Attr::RemotePort);
+        }
+        if attrs.len() > state::ATTRS_MAX {
+            return Err(format!(
+                "rules on {} test more cgroups than there is room for",
+                hook.hook.name
+            ));
+        }
+        let mut made = BTreeSet::new();
+        for text in texts {
+            if text == Text::Path {
+                made.extend((0..hook.hook.names.len() as u8).map(Made::Name));
+            } else {
+                made.insert(Made::Other(text));
+            }
+        }
+        // Records say which object it was.
+        if !hook.hook.names.is_empty() {
+            made.insert(Made::Name(0));
+        }
+        if made.len() > 40 {
+            return Err(format!(
+                "rules on {} test more arguments and variables than there is room for",
+                hook.hook.name
+            ));
+        }
+        let made = (0..)
+            .zip(made)
+            .map(|(number, made)| (made, (number, asm.label())))
+            .collect();
+        let attrs = (0..)
+            .zip(attrs)
+            .map(|(number, attr)| (attr, state::ATTRS + 8 * number))
+            .collect();
+        Ok(Self {
+            any_argument: asm.label(),
+            broken: asm.label(),
+            out: asm.label(),
+            asm,
+            policy,
+            plan,
+            hook,
+            target,
+            attrs,
+            made,
+            programs,
+        })
+    }
+
+    fn emit(mut self) -> Result<Program, String> {
+        self.prologue()?;
+        let plan = self.hook;
+        self.branches(&plan.branches)?;
+        self.decide()?;
+        self.texts()?;
+        let sleepable = self.hook.hook.name == "bprm_check_security";
+        let hook = self.hook.hook.name;
+        let code = self
+            .asm
+            .finish()
+            .ok_or_else(|| format!("rules on {hook} make too large a program"))?;
+        Ok(Program {
+            hook,
+            sleepable,
+            code,
+        })
+    }
+
+    fn offset(&self, structure: &str, path: &str) -> Result<i16, String> {
+        let offset = self.target.offset(structure, path);
+        offset
+            .and_then(|offset| i16::try_from(offset).ok())
+            .ok_or_else(|| format!("this kernel has no {path} in struct {structure}"))
+    }
+
+    /// Loads a field of what `src` points to.
+    fn field(
+        &mut self,
+        size: Size,
+        dst: R,
+        src: R,
+        structure: &str,
+        path: &str,
+    ) -> Result<(), String> {
+        let offset = self.offset(structure, path)?;
+        self.asm.load(size, dst, src, offset);
+        Ok(())
+    }
+
+    /// Loads an argument of the hook.
+    fn argument(&mut self, dst: R, number: u8) {
+        self.asm.load(Size::U64, dst, CTX, i16::from(number) * 8);
+    }
+
+    fn name_of(&mut self, made: &Made) -> String {
+        // Paths of all hooks share their memory: no two hooks are asked at once for a task.
+        match made {
+            Made::Name(number) => format!("path{number}"),
+            Made::Other(Text::Exe) => "exe".into(),
+            Made::Other(Text::ParentExe) => "pexe".into(),
+            Made::Other(Text::Comm) => "comm".into(),
+            Made::Other(Text::AnyArgument) => "argv".into(),
+            Made::Other(Text::Argument(number)) => format!("argv{number}"),
+            Made::Other(Text::Environment(name)) => {
+                let names = self.programs.names.split(|byte| *byte == 0);
+                let before = names.take_while(|other| *other != name.as_bytes()).count();
+                format!("env{before}")
+            }
+            Made::Other(Text::Path) => unreachable!("paths are names"),
+        }
+    }
+
+    /// How much of a text is kept.
+    fn capacity(&self, made: &Made) -> i32 {
+        match made {
+            Made::Name(_) | Made::Other(Text::Path | Text::Exe | Text::ParentExe) => PATH_SIZE,
+            Made::Other(Text::Comm) => 64,
+            Made::Other(text) => {
+                let mut longest = 0;
+                each_step(&self.hook.branches, &mut |step| {
+                    if let Step::Text {
+                        text: other, set, ..
+                    } = step
+                    {
+                        if other == text {
+                            longest = longest.max(self.plan.sets.longest(*set));
+                        }
+                    }
+                });
+                class(longest) as i32
+            }
+        }
+    }
+
+    /// Gets the memory, and collects the numbers.
+    fn prologue(&mut self) -> Result<(), String> {
+        let hook = self.hook.hook;
+        self.asm.mov(CTX, R1);
+        self.skip(hook)?;
+        self.asm.helper(sys::BPF_FUNC_get_current_task_btf);
+        self.asm.mov(R9, R0);
+        // Nobody's rules are about what the kernel does of itself.
+        const PF_KTHREAD: i32 = 0x0020_0000;
+        self.field(Size::U32, R1, R9, "task_struct", "flags")?;
+        let user = self.asm.label();
+        self.asm.and(R1, PF_KTHREAD);
+        self.asm.near_if(If::Equal, R1, 0, user);
+        self.allow();
+        self.asm.place(user);
+
+        let state = if hook.nested { STATE_NESTED } else { STATE };
+        self.storage(state);
+        self.asm.mov(STATE_R, R0);
+        let made: Vec<_> = self
+            .made
+            .iter()
+            .map(|(made, (number, _))| (made.clone(), *number))
+            .collect();
+        for (made, number) in made {
+            let capacity = self.capacity(&made);
+            if let Made::Other(Text::Environment(name)) = &made {
+                let known = self.programs.names.split(|byte| *byte == 0);
+                if !known.into_iter().any(|other| other == name.as_bytes()) {
+                    self.programs.names.extend(name.as_bytes());
+                    self.programs.names.push(0);
+                }
+            }
+            let name = self.name_of(&made);
+            // Keys of directories have to fit even where the text is shorter.
+            let size = usize::try_from(capacity).unwrap_or(0).max(256) + slot::TEXT as usize;
+            let known = self.programs.texts.entry(name.clone()).or_default();
+            *known = size.max(*known);
+            self.storage(&name);
+            self.asm.store_imm(Size::U32, R0, slot::STATUS, NOT_YET);
+            self.asm.store(Size::U64, FP, slot_place(number), R0);
+        }
+        self.asm.store_imm(Size::U32, STATE_R, state::BEST, NONE);
+        self.asm
+            .store_imm(Size::U32, STATE_R, state::BEST_FAILED, 0);
+        self.asm.store_imm(Size::U32, STATE_R, state::BEST_NAME, 0);
+        self.asm.store_imm(Size::U32, STATE_R, state::FOUND_NAME, 0);
+
+        let attrs: Vec<_> = self.attrs.iter().map(|(attr, at)| (*attr, *at)).collect();
+        for (attr, at) in attrs {
+            if attr == Attr::RemotePort {
+                // After the others: it needs R9.
+                continue;
+            }
+            self.attr(attr)?;
+            self.asm.store(Size::U64, STATE_R, at, R0);
+        }
+        if self.attrs.contains_key(&Attr::RemotePort) {
+            self.remote()?;
+        }
+        Ok(())
+    }
+
+    /// `return 0`
+    fn allow(&mut self) {
+        self.asm.set(R0, 0);
+        self.asm.exit();
+    }
+
+    /// R0 = memory of the current task, which is in R9.
+    fn storage(&mut self, map: &str) {
+        self.asm.map(R1, map);
+        self.asm.mov(R2, R9);
+        self.asm.set(R3, 0);
+        self.asm.set(R4, sys::BPF_LOCAL_STORAGE_GET_F_CREATE as i32);
+        self.asm.helper(sys::BPF_FUNC_task_storage_get);
+        self.asm.jump_if(If::Equal, R0, 0, self.broken);
+    }
+
+    fn skip(&mut self, hook: &Hook) -> Result<(), String> {
+        match hook.skip {
+            Skip::Nothing => {}
+            Skip::ExecutedOrBacking(file) => {
+                const FMODE_EXEC: i32 = 1 << 5;
+                const FMODE_BACKING: i32 = 1 << 24;
+                let (skip, go_on) = (self.asm.label(), self.asm.label());
+                self.argument(R1, file);
+                self.field(Size::U32, R2, R1, "file", "f_flags")?;
+                self.asm.near_if(If::AnyBit, R2, FMODE_EXEC, skip);
+                self.field(Size::U32, R2, R1, "file", "f_mode")?;
+                self.asm.near_if(If::AnyBit, R2, FMODE_BACKING, skip);
+                self.asm.jump(go_on);
+                self.asm.place(skip);
+                self.allow();
+                self.asm.place(go_on);
+            }
+            Skip::OthersSignal(cred) => {
+                let go_on = self.asm.label();
+                self.argument(R1, cred);
+                self.asm.near_if(If::Equal, R1, 0, go_on);
+                self.allow();
+                self.asm.place(go_on);
+            }
+        }
+        Ok(())
+    }
+
+    /// R0 = the number; the current task is in R9.
+    fn attr(&mut self, attr: Attr) -> Result<(), String> {
+        let task = |path| (Size::U32, "task_struct", path);
+        let cred = |path| (Size::U32, "cred", path);
+        match attr {
+            Attr::Pid | Attr::Auid | Attr::Session | Attr::Personality => {
+                let (size, structure, path) = task(match attr {
+                    Attr::Pid => "tgid",
+                    Attr::Auid => "loginuid",
+                    Attr::Session => "sessionid",
+                    _ => "personality",
+                });
+                self.field(size, R0, R9, structure, path)?;
+            }
+            Attr::Ppid => {
+                self.field(Size::U64, R1, R9, "task_struct", "real_parent")?;
+                self.field(Size::U32, R0, R1, "task_struct", "tgid")?;
+            }
+            Attr::Compat => self.compat()?,
+            Attr::Uid
+            | Attr::Euid
+            | Attr::Suid
+            | Attr::Fsuid
+            | Attr::Gid
+            | Attr::Egid
+            | Attr::Sgid
+            | Attr::Fsgid => {
+                let (size, structure, path) = cred(match attr {
+                    Attr::Uid => "uid",
+                    Attr::Euid => "euid",
+                    Attr::Suid => "suid",
+                    Attr::Fsuid => "fsuid",
+                    Attr::Gid => "gid",
+                    Attr::Egid => "egid",
+                    Attr::Sgid => "sgid",
+                    _ => "fsgid",
+                });
+                self.field(Size::U64, R1, R9, "task_struct", "cred")?;
+                // The verifier does not know that a task always has some.
+                self.asm.jump_if(If::Equal, R1, 0, self.broken);
+                self.field(size, R0, R1, structure, path)?;
+            }
+            Attr::Cgroup(depth) => {
+                self.asm.set(R1, depth.into());
+                self.asm
+                    .helper(sys::BPF_FUNC_get_current_ancestor_cgroup_id);
+            }
+            Attr::Syscall | Attr::Argument(_) => self.syscall(attr)?,
+            Attr::Inode
+            | Attr::DevMajor
+            | Attr::DevMinor
+            | Attr::ObjUid
+            | Attr::ObjGid
+            | Attr::FileType => self.node(attr)?,
+            Attr::Access => match self.hook.hook.access {
+                Access::Open(file) => {
+                    self.argument(R1, file);
+                    self.field(Size::U32, R0, R1, "file", "f_mode")?;
+                    self.asm.and(R0, 3);
+                }
+                Access::Mask(mask) => {
+                    // MAY_READ is 4, MAY_WRITE 2.
+                    self.argument(R0, mask);
+                    self.asm.mov(R1, R0);
+                    self.asm.and(R1, 2);
+                    self.asm.shr(R0, 2);
+                    self.asm.and(R0, 1);
+                    self.asm.or(R0, R1);
+                }
+                Access::None | Access::Fixed(_) => {
+                    return Err(format!("{} has no access to test", self.hook.hook.name))
+                }
+            },
+            Attr::Detail => {
+                let Some((number, _)) = self.hook.hook.detail else {
+                    return Err(format!("{} has no detail to test", self.hook.hook.name));
+                };
+                self.argument(R0, number);
+                self.asm.mov32(R0, R0);
+            }
+            Attr::RemotePort => {}
+        }
+        Ok(())
+    }
+
+    /// R0 = 1 in a system call of a 32-bit program.
+    fn compat(&mut self) -> Result<(), String> {
+        self.field(Size::U32, R0, R9, "task_struct", "thread_info.status")?;
+        // TS_COMPAT is 2.
+        self.asm.shr(R0, 1);
+        self.asm.and(R0, 1);
+        Ok(())
+    }
+
+    /// R0 = the number of the system call, or an argument of it.
+    fn syscall(&mut self, attr: Attr) -> Result<(), String> {
+        const PF_WORKER: i32 = 0x10 | 0x4000;
+        let (none, compat, done) = (self.asm.label(), self.asm.label(), self.asm.label());
+        // Workers of io_uring have made no system call.
+        self.field(Size::U32, R1, R9, "task_struct", "flags")?;
+        self.asm.near_if(If::AnyBit, R1, PF_WORKER, none);
+        self.asm.mov(R1, R9);
+        self.asm.helper(sys::BPF_FUNC_task_pt_regs);
+        self.asm.mov(R2, R0);
+        self.compat()?;
+        match attr {
+            Attr::Argument(number) => {
+                const NATIVE: [&str; 4] = ["di", "si", "dx", "r10"];
+                const COMPAT: [&str; 4] = ["bx", "cx", "dx", "si"];
+                let number = usize::from(number);
+                self.asm.near_if(If::NotEqual, R0, 0, compat);
+                // Like audit's, 32 bits of it.
+                self.field(Size::U32, R0, R2, "pt_regs", NATIVE[number])?;
+                self.asm.jump(done);
+                self.asm.place(compat);
+                self.field(Size::U32, R0, R2, "pt_regs", COMPAT[number])?;
+            }
+            _ => {
+                self.asm.shl(R0, 32);
+                self.field(Size::U32, R1, R2, "pt_regs", "orig_ax")?;
+                self.asm.or(R0, R1);
+                self.asm.place(compat);
+            }
+        }
+        self.asm.jump(done);
+        self.asm.place(none);
+        self.asm.set(R0, NONE);
+        self.asm.place(done);
+        Ok(())
+    }
+
+    /// R0 = something of the object's inode; 0 if it has none.
+    fn node(&mut self, attr: Attr) -> Result<(), String> {
+        let none = self.asm.label();
+        let Some(node) = self.hook.hook.node else {
+            return Err(format!("{} has no inode to test", self.hook.hook.name));
+        };
+        self.asm.set(R0, 0);
+        match node {
+            Node::File(number) | Node::Bprm(number) => {
+                self.argument(R1, number);
+                if matches!(node, Node::Bprm(_)) {
+                    self.field(Size::U64, R1, R1, "linux_binprm", "file")?;
+                    self.asm.near_if(If::Equal, R1, 0, none);
+                }
+                self.field(Size::U64, R1, R1, "file", "f_inode")?;
+            }
+            Node::Path(number) => {
+                self.argument(R1, number);
+                self.field(Size::U64, R1, R1, "path", "dentry")?;
+                self.asm.near_if(If::Equal, R1, 0, none);
+                self.field(Size::U64, R1, R1, "dentry", "d_inode")?;
+            }
+            Node::Dentry(number) => {
+                self.argument(R1, number);
+                self.field(Size::U64, R1, R1, "dentry", "d_inode")?;
+            }
+        }
+        self.asm.near_if(If::Equal, R1, 0, none);
+        match attr {
+            Attr::Inode => self.field(Size::U64, R0, R1, "inode", "i_ino")?,
+            Attr::ObjUid => self.field(Size::U32, R0, R1, "inode", "i_uid")?,
+            Attr::ObjGid => self.field(Size::U32, R0, R1, "inode", "i_gid")?,
+            Attr::FileType => {
+                self.field(Size::U16, R0, R1, "inode", "i_mode")?;
+                self.asm.and(R0, 0o170_000);
+            }
+            _ => {
+                self.field(Size::U64, R1, R1, "inode", "i_sb")?;
+                self.asm.near_if(If::Equal, R1, 0, none);
+                self.field(Size::U32, R0, R1, "super_block", "s_dev")?;
+                if attr == Attr::DevMajor {
+                    self.asm.shr(R0, 20);
+                } else {
+                    self.asm.and(R0, 0xf_ffff);
+                }
+            }
+        }
+        self.asm.place(none);
+        Ok(())
+    }
+
+    /// The address of the other end, IPv4 as a part of IPv6, and its port.
+    fn remote(&mut self) -> Result<(), String> {
+        const AF_INET: i32 = 2;
+        const AF_INET6: i32 = 10;
+        let Some(remote) = self.hook.hook.remote else {
+            return Err(format!("{} has no remote address", self.hook.hook.name));
+        };
+        let port = self.attrs[&Attr::RemotePort];
+        let labels: [Label; 5] = std::array::from_fn(|_| self.asm.label());
+        let [absent, failed, ipv4, there, done] = labels;
+        match remote {
+            Remote::Address(address, length) => {
+                self.argument(R3, address);
+                self.argument(R9, length);
+            }
+            Remote::Message(message) => {
+                self.argument(R1, message);
+                self.field(Size::U64, R3, R1, "msghdr", "msg_name")?;
+                self.field(Size::U32, R9, R1, "msghdr", "msg_namelen")?;
+            }
+        }
+        self.asm.near_if(If::Equal, R3, 0, absent);
+        self.asm.mov32(R9, R9);
+        self.asm.near_if(If::Less, R9, 16, absent);
+        self.asm.mov(R1, STATE_R);
+        self.asm.add(R1, state::SOCKADDR.into());
+        self.asm.set(R2, 28);
+        self.asm.helper(sys::BPF_FUNC_probe_read_kernel);
+        self.asm.near_if(If::NotEqual, R0, 0, failed);
+        self.asm.load(Size::U16, R1, STATE_R, state::SOCKADDR);
+        self.asm.near_if(If::Equal, R1, AF_INET, ipv4);
+        if matches!(remote, Remote::Message(_)) {
+            // UDP takes no family for IPv4.
+            self.asm.near_if(If::Equal, R1, 0, ipv4);
+        }
+        self.asm.near_if(If::NotEqual, R1, AF_INET6, absent);
+        self.asm.near_if(If::Less, R9, 24, absent);
+        for part in 0..2 {
+            self.asm
+                .load(Size::U64, R1, STATE_R, state::SOCKADDR + 8 + 8 * part);
+            self.asm
+                .store(Size::U64, STATE_R, state::NETWORK + 8 + 8 * part, R1);
+        }
+        self.asm.jump(there);
+
+        self.asm.place(ipv4);
+        self.asm
+            .store_imm(Size::U64, STATE_R, state::NETWORK + 8, 0);
+        // ::ffff, as bytes
+        self.asm
+            .store_imm(Size::U32, STATE_R, state::NETWORK + 16, -65536);
+        self.asm.load(Size::U32, R1, STATE_R, state::SOCKADDR + 4);
+        self.asm.store(Size::U32, STATE_R, state::NETWORK + 20, R1);
+
+        self.asm.place(there);
+        self.asm.load(Size::U8, R1, STATE_R, state::SOCKADDR + 2);
+        self.asm.load(Size::U8, R2, STATE_R, state::SOCKADDR + 3);
+        self.asm.shl(R1, 8);
+        self.asm.or(R1, R2);
+        self.asm.store(Size::U64, STATE_R, port, R1);
+        self.asm.store_imm(Size::U32, STATE_R, state::REMOTE, THERE);
+        self.asm.jump(done);
+        self.asm.place(failed);
+        self.asm
+            .store_imm(Size::U32, STATE_R, state::REMOTE, FAILED);
+        self.asm.jump(done);
+        self.asm.place(absent);
+        self.asm
+            .store_imm(Size::U32, STATE_R, state::REMOTE, ABSENT);
+        self.asm.place(done);
+        Ok(())
+    }
+
+    fn branches(&mut self, branches: &[Branch]) -> Result<(), String> {
+        for branch in branches {
+            let fail = self.asm.label();
+            if let Some(step) = &branch.step {
+                self.step(step, branch, fail)?;
+            }
+            match &branch.then {
+                Then::Rule(index) => {
+                    self.asm.set(R1, *index as i32);
+                    self.asm.store(Size::U32, STATE_R, state::FOUND, R1);
+                    self.better(false);
+                }
+                Then::Found => self.better(false),
+                Then::Steps(branches) => self.branches(branches)?,
+            }
+            self.asm.place(fail);
+        }
+        Ok(())
+    }
+
+    /// What was found becomes the best if it is before that.
+    fn better(&mut self, failed: bool) {
+        let worse = self.asm.label();
+        self.asm.load(Size::U32, R1, STATE_R, state::FOUND);
+        self.asm.load(Size::U32, R2, STATE_R, state::BEST);
+        self.asm.near_if_reg(If::GreaterOrEqual, R1, R2, worse);
+        self.asm.store(Size::U32, STATE_R, state::BEST, R1);
+        self.asm
+            .store_imm(Size::U32, STATE_R, state::BEST_FAILED, failed.into());
+        self.asm.load(Size::U32, R1, STATE_R, state::FOUND_NAME);
+        self.asm.store(Size::U32, STATE_R, state::BEST_NAME, R1);
+        self.asm.place(worse);
+    }
+
+    /// Goes to `fail` if the step does not hold.
+    fn step(&mut self, step: &Step, branch: &Branch, fail: Label) -> Result<(), String> {
+        let far = weight(branch) > 100;
+        let jump = |asm: &mut Asm, cond, dst, imm| {
+            if far {
+                asm.jump_if(cond, dst, imm, fail);
+            } else {
+                asm.near_if(cond, dst, imm, fail);
+            }
+        };
+        let jump_reg = |asm: &mut Asm, cond, dst, src| {
+            if far {
+                asm.jump_if_reg(cond, dst, src, fail);
+            } else {
+                asm.near_if_reg(cond, dst, src, fail);
+            }
+        };
+        match step {
+            Step::Plain(Test::Number { attr, op, value }) => {
+                if *attr == Attr::RemotePort {
+                    self.remote_there(branch, fail);
+                }
+                self.asm.load(Size::U64, R1, STATE_R, self.attrs[attr]);
+                self.asm.set64(R2, *value);
+                match op {
+                    Op::Equal => jump_reg(&mut self.asm, If::NotEqual, R1, R2),
+                    Op::NotEqual => jump_reg(&mut self.asm, If::Equal, R1, R2),
+                    Op::Less => jump_reg(&mut self.asm, If::GreaterOrEqual, R1, R2),
+                    Op::LessOrEqual => jump_reg(&mut self.asm, If::Greater, R1, R2),
+                    Op::Greater => jump_reg(&mut self.asm, If::LessOrEqual, R1, R2),
+                    Op::GreaterOrEqual => jump_reg(&mut self.asm, If::Less, R1, R2),
+                    Op::AnyBit => {
+                        self.asm.and_with(R1, R2);
+                        jump(&mut self.asm, If::Equal, R1, 0);
+                    }
+                    Op::AllBits => {
+                        self.asm.and_with(R1, R2);
+                        jump_reg(&mut self.asm, If::NotEqual, R1, R2);
+                    }
+                }
+            }
+            Step::Plain(Test::NotMasked { attr, mask, value }) => {
+                self.asm.load(Size::U64, R1, STATE_R, self.attrs[attr]);
+                self.asm.set64(R2, *mask);
+                self.asm.and_with(R1, R2);
+                self.asm.set64(R2, *value);
+                jump_reg(&mut self.asm, If::Equal, R1, R2);
+            }
+            Step::Plain(Test::OneOf { attr, values }) => {
+                let holds = self.asm.label();
+                self.asm.load(Size::U64, R1, STATE_R, self.attrs[attr]);
+                for value in values {
+                    self.asm.set64(R2, *value);
+                    self.asm.near_if_reg(If::Equal, R1, R2, holds);
+                }
+                self.asm.jump(fail);
+                self.asm.place(holds);
+            }
+            Step::Plain(Test::Compare { attr, with, equal }) => {
+                self.asm.load(Size::U64, R1, STATE_R, self.attrs[attr]);
+                self.asm.load(Size::U64, R2, STATE_R, self.attrs[with]);
+                let cond = if *equal { If::NotEqual } else { If::Equal };
+                jump_reg(&mut self.asm, cond, R1, R2);
+            }
+            Step::Plain(Test::Text { .. } | Test::Address { .. }) => {
+                return Err("a test that needs a map was planned without one".into())
+            }
+            Step::Text {
+                text,
+                how,
+                set,
+                decides,
+                equal,
+            } => self.text_step(text, *how, *set, *decides, *equal, branch, fail),
+            Step::Address {
+                set,
+                decides,
+                equal,
+            } => {
+                self.remote_there(branch, fail);
+                self.asm.store_imm(Size::U32, STATE_R, state::NETWORK, 160);
+                self.asm
+                    .store_imm(Size::U32, STATE_R, state::NETWORK + 4, *set as i32);
+                self.asm.map(R1, NETWORKS);
+                self.asm.mov(R2, STATE_R);
+                self.asm.add(R2, state::NETWORK.into());
+                self.asm.helper(sys::BPF_FUNC_map_lookup_elem);
+                if *equal {
+                    jump(&mut self.asm, If::Equal, R0, 0);
+                } else {
+                    jump(&mut self.asm, If::NotEqual, R0, 0);
+                }
+                if *decides {
+                    self.asm.load(Size::U32, R1, R0, 0);
+                    self.asm.store(Size::U32, STATE_R, state::FOUND, R1);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes to `fail` unless there is a remote address.
+    fn remote_there(&mut self, branch: &Branch, fail: Label) {
+        let (there, failed) = (self.asm.label(), self.asm.label());
+        self.asm.load(Size::U32, R1, STATE_R, state::REMOTE);
+        self.asm.near_if(If::Equal, R1, THERE, there);
+        self.asm.near_if(If::Equal, R1, FAILED, failed);
+        self.asm.jump(fail);
+        self.asm.place(failed);
+        self.failed(branch);
+        self.asm.jump(fail);
+        self.asm.place(there);
+    }
+
+    /// A test cannot be made: the first rule of the branch that denies does so; without one it is
+    /// only counted.
+    fn failed(&mut self, branch: &Branch) {
+        match branch.first_denial {
+            Some(index) => {
+                self.asm.set(R1, index as i32);
+                self.asm.store(Size::U32, STATE_R, state::FOUND, R1);
+                self.better(true);
+            }
+            None => self.count(branch.first, 16),
+        }
+    }
+
+    /// Counts for a rule that is known now.
+    fn count(&mut self, index: u32, off: i16) {
+        let gone = self.asm.label();
+        self.asm.store_imm(Size::U32, FP, -4, index as i32);
+        self.asm.map(R1, COUNTERS);
+        self.asm.mov(R2, FP);
+        self.asm.add(R2, -4);
+        self.asm.helper(sys::BPF_FUNC_map_lookup_elem);
+        self.asm.near_if(If::Equal, R0, 0, gone);
+        self.asm.set(R1, 1);
+        self.asm.count(R0, off, R1);
+        self.asm.place(gone);
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn text_step(
+        &mut self,
+        text: &Text,
+        how: How,
+        set: u32,
+        decides: bool,
+        equal: bool,
+        branch: &Branch,
+        fail: Label,
+    ) {
+        if *text == Text::AnyArgument {
+            return self.any_argument_step(set, equal, branch, fail);
+        }
+        let made: Vec<Made> = if *text == Text::Path {
+            (0..self.hook.hook.names.len() as u8)
+                .map(Made::Name)
+                .collect()
+        } else {
+            vec![Made::Other(text.clone())]
+        };
+        // Whether there is a text at all is in the stack; what is found in R9.
+        self.asm.set(R9, NONE);
+        self.asm.mov32(R9, R9);
+        self.asm.store_imm(Size::U64, FP, -16, 0);
+        let (end, failed) = (self.asm.label(), self.asm.label());
+        for (number, made) in (0..).zip(&made) {
+            let (next, have, hit) = (self.asm.label(), self.asm.label(), self.asm.label());
+            let (slot, function) = self.made[made];
+            self.asm.load(Size::U64, SLOT, FP, slot_place(slot));
+            self.asm.load(Size::U32, R0, SLOT, slot::STATUS);
+            self.asm.near_if(If::NotEqual, R0, NOT_YET, have);
+            self.asm.mov(R1, CTX);
+            self.asm.mov(R2, SLOT);
+            self.asm.call(function);
+            self.asm.place(have);
+            self.asm.near_if(If::Equal, R0, FAILED, failed);
+            self.asm.near_if(If::NotEqual, R0, THERE, next);
+            self.asm.store_imm(Size::U64, FP, -16, 1);
+            self.asm.store_imm(Size::U32, SLOT, slot::SET, set as i32);
+            match how {
+                How::Exactly => self.exactly(set, hit, next),
+                How::Beneath => self.beneath(hit, next),
+            }
+            self.asm.place(hit);
+            self.asm.load(Size::U32, R1, R0, 0);
+            self.asm.near_if_reg(If::GreaterOrEqual, R1, R9, next);
+            self.asm.mov(R9, R1);
+            if decides {
+                self.asm
+                    .store_imm(Size::U32, STATE_R, state::FOUND_NAME, number);
+            }
+            self.asm.place(next);
+        }
+        let none = self.asm.label();
+        self.asm.set(R1, NONE);
+        self.asm.mov32(R1, R1);
+        self.asm.near_if_reg(If::Equal, R9, R1, none);
+        // Found.
+        if equal {
+            self.asm.jump(end);
+        } else {
+            self.asm.jump(fail);
+        }
+        self.asm.place(none);
+        if equal {
+            self.asm.jump(fail);
+        } else {
+            self.asm.load(Size::U64, R1, FP, -16);
+            self.asm.near_if(If::NotEqual, R1, 0, end);
+            self.asm.jump(fail);
+        }
+        self.asm.place(failed);
+        self.failed(branch);
+        self.asm.jump(fail);
+        self.asm.place(end);
+        if decides {
+            self.asm.store(Size::U32, STATE_R, state::FOUND, R9);
+        }
+    }
+
+    /// R0 = the value of the text in SLOT.
+    fn exactly(&mut self, set: u32, hit: Label, next: Label) {
+        let texts = self.plan.sets.exact.range((set, String::new())..);
+        let sizes: BTreeSet<usize> = texts
+            .take_while(|((other, _), _)| *other == set)
+            .map(|((_, text), _)| class(text.len()))
+            .collect();
+        self.asm.load(Size::U32, R3, SLOT, slot::LENGTH);
+        for (number, (size, map)) in CLASSES.iter().enumerate() {
+            if !sizes.contains(size) {
+                continue;
+            }
+            let larger = self.asm.label();
+            self.asm.near_if(If::Greater, R3, *size as i32, larger);
+            if number > 0 {
+                // It would have been of the class before.
+                let below = CLASSES[number - 1].0 as i32;
+                self.asm.near_if(If::LessOrEqual, R3, below, next);
+            }
+            self.asm.map(R1, map);
+            self.asm.mov(R2, SLOT);
+            self.asm.add(R2, slot::SET.into());
+            self.asm.helper(sys::BPF_FUNC_map_lookup_elem);
+            self.asm.near_if(If::NotEqual, R0, 0, hit);
+            self.asm.jump(next);
+            self.asm.place(larger);
+        }
+        self.asm.jump(next);
+    }
+
+    /// R0 = the value of the longest directory that has the text in SLOT. A slash takes the place
+    /// of the NUL meanwhile, so that a directory is beneath itself, and nothing that only begins
+    /// like it.
+    fn beneath(&mut self, hit: Label, next: Label) {
+        let short = self.asm.label();
+        let end = |asm: &mut Asm, byte: u8| {
+            asm.load(Size::U32, R1, SLOT, slot::LENGTH);
+            // It is not, but the verifier has to see it.
+            asm.near_if(If::Greater, R1, PATH_SIZE, next);
+            asm.mov(R2, SLOT);
+            asm.add_with(R2, R1);
+            asm.store_imm(Size::U8, R2, slot::TEXT - 1, byte.into());
+        };
+        end(&mut self.asm, b'/');
+        self.asm.load(Size::U32, R3, SLOT, slot::LENGTH);
+        self.asm
+            .near_if(If::LessOrEqual, R3, BENEATH_SIZE as i32, short);
+        self.asm.set(R3, BENEATH_SIZE as i32);
+        self.asm.place(short);
+        self.asm.add(R3, 4);
+        self.asm.shl(R3, 3);
+        self.asm.store(Size::U32, SLOT, slot::PREFIX, R3);
+        self.asm.map(R1, BENEATH);
+        self.asm.mov(R2, SLOT);
+        self.asm.add(R2, slot::PREFIX.into());
+        self.asm.helper(sys::BPF_FUNC_map_lookup_elem);
+        end(&mut self.asm, 0);
+        self.asm.near_if(If::Equal, R0, 0, next);
+        self.asm.jump(hit);
+    }
+
+    fn any_argument_step(&mut self, set: u32, equal: bool, branch: &Branch, fail: Label) {
+        let (slot, _) = self.made[&Made::Other(Text::AnyArgument)];
+        let (failed, end) = (self.asm.label(), self.asm.label());
+        self.asm.load(Size::U64, SLOT, FP, slot_place(slot));
+        self.asm.store_imm(Size::U32, SLOT, slot::SET, set as i32);
+        self.asm.mov(R1, CTX);
+        self.asm.mov(R2, SLOT);
+        self.asm.mov(R3, STATE_R);
+        let function = self.any_argument;
+        self.asm.call(function);
+        self.asm.near_if(If::Equal, R0, FAILED, failed);
+        let wanted = if equal { THERE } else { ABSENT };
+        self.asm.near_if(If::Equal, R0, wanted, end);
+        self.asm.jump(fail);
+        self.asm.place(failed);
+        self.failed(branch);
+        self.asm.jump(fail);
+        self.asm.place(end);
+    }
+
+    /// Does what the best rule says.
+    fn decide(&mut self) -> Result<(), String> {
+        let (gone, kept, allowed, fine) = (
+            self.asm.label(),
+            self.asm.label(),
+            self.asm.label(),
+            self.asm.label(),
+        );
+        self.asm.load(Size::U32, R1, STATE_R, state::BEST);
+        self.asm.set(R2, NONE);
+        self.asm.mov32(R2, R2);
+        self.asm.near_if_reg(If::NotEqual, R1, R2, kept);
+        self.allow();
+        self.asm.place(kept);
+        self.asm.store(Size::U32, FP, -4, R1);
+        self.asm.map(R1, RULES);
+        self.asm.mov(R2, FP);
+        self.asm.add(R2, -4);
+        self.asm.helper(sys::BPF_FUNC_map_lookup_elem);
+        self.asm.near_if(If::Equal, R0, 0, gone);
+        // The verdict and what else to do; SLOT is free now.
+        self.asm.load(Size::U32, R9, R0, 4);
+        self.asm.load(Size::U32, SLOT, R0, 0);
+
+        self.asm.map(R1, COUNTERS);
+        self.asm.mov(R2, FP);
+        self.asm.add(R2, -4);
+        self.asm.helper(sys::BPF_FUNC_map_lookup_elem);
+        self.asm.near_if(If::Equal, R0, 0, gone);
+        self.asm.set(R1, 1);
+        self.asm.count(R0, 0, R1);
+        self.asm.near_if(If::Equal, R9, 0, allowed);
+        self.asm.set(R1, 1);
+        self.asm.count(R0, 8, R1);
+        self.asm.place(allowed);
+        self.asm.load(Size::U32, R1, STATE_R, state::BEST_FAILED);
+        self.asm.near_if(If::Equal, R1, 0, fine);
+        self.asm.set(R1, 1);
+        self.asm.count(R0, 16, R1);
+        self.asm.place(fine);
+
+        if self.target.has_audit() {
+            self.record()?;
+        }
+        let alive = self.asm.label();
+        self.asm.mov(R1, SLOT);
+        self.asm.and(R1, DO_KILL as i32);
+        self.asm.near_if(If::Equal, R1, 0, alive);
+        self.asm.set(R1, SIGKILL);
+        self.asm.helper(sys::BPF_FUNC_send_signal);
+        self.asm.place(alive);
+        let out = self.out;
+        self.asm.place(out);
+        // Between 0 and -4095, for the verifier.
+        self.asm.and(R9, 0xfff);
+        self.asm.set(R0, 0);
+        self.asm.sub(R0, R9);
+        self.asm.exit();
+
+        // Both maps have every rule, so this is not reached.
+        self.asm.place(gone);
+        let verdict = self.verdict_without_state();
+        self.asm.set(R0, verdict);
+        self.asm.exit();
+
+        let broken = self.broken;
+        self.asm.place(broken);
+        let index = self.hook.first_denial.unwrap_or(self.hook.first);
+        self.count(index, 16);
+        if self.hook.first_denial.is_some() {
+            self.count(index, 8);
+        }
+        self.asm.set(R0, verdict);
+        self.asm.exit();
+        Ok(())
+    }
+
+    /// The verdict where no rule can be looked for: the one of the first rule that denies.
+    fn verdict_without_state(&self) -> i32 {
+        let index = self.hook.first_denial.map(|index| index as usize);
+        let rule = index.and_then(|index| self.policy.rules.get(index));
+        rule.map_or(0, |rule| -i32::from(rule.action.errno()))
+    }
+
+    /// Writes a record, if the rule wants one, with the path that the rule is about.
+    fn record(&mut self) -> Result<(), String> {
+        let (skip, nameless, done) = (self.asm.label(), self.asm.label(), self.asm.label());
+        self.asm.mov(R1, SLOT);
+        self.asm.and(R1, DO_RECORD as i32);
+        self.asm.jump_if(If::Equal, R1, 0, skip);
+        self.asm.store(Size::U64, FP, -24, SLOT);
+
+        let names: Vec<_> = self
+            .made
+            .iter()
+            .filter_map(|(made, place)| match made {
+                Made::Name(number) => Some((*number, *place)),
+                Made::Other(_) => None,
+            })
+            .collect();
+        let call = |asm: &mut Asm, failed: Label| {
+            asm.map(R1, EVENTS);
+            asm.mov(R2, FP);
+            asm.add(R2, -4);
+            asm.helper(sys::BPF_FUNC_map_lookup_elem);
+            asm.near_if(If::Equal, R0, 0, failed);
+            asm.mov(R1, R0);
+            asm.set(R2, EVENT_SIZE as i32);
+        };
+        for (number, (slot, function)) in names {
+            let (next, have) = (self.asm.label(), self.asm.label());
+            self.asm.load(Size::U32, R1, STATE_R, state::BEST_NAME);
+            self.asm.near_if(If::NotEqual, R1, number.into(), next);
+            self.asm.load(Size::U64, SLOT, FP, slot_place(slot));
+            self.asm.load(Size::U32, R0, SLOT, slot::STATUS);
+            self.asm.near_if(If::NotEqual, R0, NOT_YET, have);
+            self.asm.mov(R1, CTX);
+            self.asm.mov(R2, SLOT);
+            self.asm.call(function);
+            self.asm.place(have);
+            self.asm.near_if(If::NotEqual, R0, THERE, nameless);
+            call(&mut self.asm, done);
+            self.asm.mov(R3, SLOT);
+            self.asm.add(R3, slot::TEXT.into());
+            self.asm.set(R4, PATH_SIZE);
+            self.asm.kfunc("krsi_audit_log");
+            self.asm.jump(done);
+            self.asm.place(next);
+        }
+        self.asm.place(nameless);
+        call(&mut self.asm, done);
+        self.asm.store_imm(Size::U64, FP, -16, 0);
+        self.asm.mov(R3, FP);
+        self.asm.add(R3, -16);
+        self.asm.set(R4, 8);
+        self.asm.kfunc("krsi_audit_log");
+        self.asm.place(done);
+        self.asm.load(Size::U64, SLOT, FP, -24);
+        self.asm.place(skip);
+        Ok(())
+    }
+
+    /// The functions that make texts: R1 is the context, R2 the slot; R0 is its status.
+    fn texts(&mut self) -> Result<(), String> {
+        let made: Vec<_> = self
+            .made
+            .iter()
+            .map(|(made, (_, label))| (made.clone(), *label))
+            .collect();
+        for (made, label) in made {
+            if made == Made::Other(Text::AnyArgument) {
+                continue;
+            }
+            // The verifier refuses what is never reached.
+            if !self.asm.is_called(label) {
+                continue;
+            }
+            self.asm.place(label);
+            self.asm.mov(CTX, R1);
+            self.asm.mov(SLOT, R2);
+            let capacity = self.capacity(&made);
+            match &made {
+                Made::Name(number) => {
+                    let name = self.hook.hook.names[usize::from(*number)];
+                    self.path(|emitter, size| emitter.path_call(name, size));
+                }
+                Made::Other(Text::Exe) => self.exe(false)?,
+                Made::Other(Text::ParentExe) => self.exe(true)?,
+                Made::Other(Text::Comm) => {
+                    self.asm.mov(R1, SLOT);
+                    self.asm.add(R1, slot::TEXT.into());
+                    self.asm.set(R2, COMM_SIZE);
+                    self.asm.helper(sys::BPF_FUNC_get_current_comm);
+                    // Shorter ones have zeroes behind them, and the class is the same.
+                    self.asm.set(R0, 1);
+                }
+                Made::Other(Text::Argument(number)) => {
+                    self.clear(capacity);
+                    self.asm.load(Size::U64, R1, CTX, 0);
+                    self.asm.set(R2, *number as i32);
+                    self.asm.mov(R3, SLOT);
+                    self.asm.add(R3, slot::TEXT.into());
+                    self.asm.set(R4, capacity);
+                    self.asm.kfunc("krsi_bprm_arg");
+                }
+                Made::Other(Text::Environment(name)) => {
+                    self.clear(capacity);
+                    let mut offset = 0;
+                    for other in self.programs.names.split(|byte| *byte == 0) {
+                        if other == name.as_bytes() {
+                            break;
+                        }
+                        offset += other.len() as u32 + 1;
+                    }
+                    self.asm.load(Size::U64, R1, CTX, 0);
+                    self.asm.value(R2, NAMES, offset);
+                    self.asm.mov(R3, SLOT);
+                    self.asm.add(R3, slot::TEXT.into());
+                    self.asm.set(R4, capacity);
+                    self.asm.kfunc("krsi_bprm_env");
+                }
+                Made::Other(Text::AnyArgument | Text::Path) => {}
+            }
+            self.status();
+        }
+        if self.asm.is_called(self.any_argument) {
+            self.any_argument_function();
+        }
+        Ok(())
+    }
+
+    /// Zeroes: texts shorter than their key have them behind.
+    fn clear(&mut self, capacity: i32) {
+        for at in (0..capacity).step_by(8) {
+            self.asm
+                .store_imm(Size::U64, SLOT, slot::TEXT + at as i16, 0);
+        }
+    }
+
+    /// Notes length or error, which is in R0, and returns what it comes to.
+    fn status(&mut self) {
+        let (error, absent, end) = (self.asm.label(), self.asm.label(), self.asm.label());
+        self.asm.near_if(If::LessSigned, R0, 0, error);
+        self.asm.store(Size::U32, SLOT, slot::LENGTH, R0);
+        self.asm.store_imm(Size::U32, SLOT, slot::STATUS, THERE);
+        self.asm.jump(end);
+        self.asm.place(error);
+        self.asm.near_if(If::Equal, R0, -ENOENT, absent);
+        self.asm.near_if(If::Equal, R0, -EOPNOTSUPP, absent);
+        self.asm.store_imm(Size::U32, SLOT, slot::STATUS, FAILED);
+        self.asm.jump(end);
+        self.asm.place(absent);
+        self.asm.store_imm(Size::U32, SLOT, slot::STATUS, ABSENT);
+        self.asm.place(end);
+        self.asm.load(Size::U32, R0, SLOT, slot::STATUS);
+        self.asm.exit();
+    }
+
+    /// Tries with little memory first.
+    fn path(&mut self, call: impl Fn(&mut Self, i32)) {
+        let done = self.asm.label();
+        call(self, PATH_FIRST);
+        self.asm.near_if(If::NotEqual, R0, -ENAMETOOLONG, done);
+        call(self, PATH_SIZE);
+        self.asm.place(done);
+    }
+
+    fn path_call(&mut self, name: Name, size: i32) {
+        let (registers, kfunc): ([R; 3], _) = match name {
+            Name::File(file) => {
+                self.argument(R1, file);
+                ([R2, R3, R4], "krsi_file_path")
+            }
+            Name::Path(path) => {
+                self.argument(R1, path);
+                ([R2, R3, R4], "krsi_path")
+            }
+            Name::Bprm(bprm) => {
+                self.argument(R1, bprm);
+                ([R2, R3, R4], "krsi_bprm_path")
+            }
+            Name::At(dir, entry) => {
+                self.argument(R1, dir);
+                self.argument(R2, entry);
+                ([R3, R4, R(5)], "krsi_path_at")
+            }
+        };
+        let [dst, length, flags] = registers;
+        self.asm.mov(dst, SLOT);
+        self.asm.add(dst, slot::TEXT.into());
+        self.asm.set(length, size);
+        self.asm.set(flags, PATH_DELETED);
+        self.asm.kfunc(kfunc);
+    }
+
+    /// R0 = length of the path of what the current task, or its parent, runs.
+    fn exe(&mut self, parent: bool) -> Result<(), String> {
+        let (none, done) = (self.asm.label(), self.asm.label());
+        self.asm.helper(sys::BPF_FUNC_get_current_task_btf);
+        self.asm.mov(R1, R0);
+        if parent {
+            self.asm.kfunc("krsi_task_real_parent");
+            self.asm.near_if(If::Equal, R0, 0, none);
+            self.asm.mov(R9, R0);
+            self.asm.mov(R1, R0);
+            self.asm.kfunc("bpf_get_task_exe_file");
+            self.asm.mov(CTX, R0);
+            self.asm.mov(R1, R9);
+            self.asm.kfunc("bpf_task_release");
+        } else {
+            self.asm.kfunc("bpf_get_task_exe_file");
+            self.asm.mov(CTX, R0);
+        }
+        self.asm.near_if(If::Equal, CTX, 0, none);
+        self.path(|emitter, size| {
+            emitter.asm.mov(R1, CTX);
+            emitter.asm.mov(R2, SLOT);
+            emitter.asm.add(R2, slot::TEXT.into());
+            emitter.asm.set(R3, size);
+            emitter.asm.set(R4, PATH_DELETED);
+            emitter.asm.kfunc("krsi_file_path");
+        });
+        self.asm.mov(R9, R0);
+        self.asm.mov(R1, CTX);
+        self.asm.kfunc("bpf_put_file");
+        self.asm.mov(R0, R9);
+        self.asm.jump(done);
+        self.asm.place(none);
+        self.asm.set(R0, -ENOENT);
+        self.asm.place(done);
+        Ok(())
+    }
+
+    /// Whether an argument is in the set that the slot names: R1 is the context, R2 the slot, R3
+    /// the state; R0 is THERE, ABSENT, or FAILED.
+    fn any_argument_function(&mut self) {
+        let function = self.any_argument;
+        let made = Made::Other(Text::AnyArgument);
+        let capacity = self.capacity(&made);
+        let labels: [Label; 6] = std::array::from_fn(|_| self.asm.label());
+        let [again, found, absent, failed, next, error] = labels;
+        self.asm.place(function);
+        self.asm.mov(CTX, R1);
+        self.asm.mov(SLOT, R2);
+        self.asm.mov(STATE_R, R3);
+        self.asm.store_imm(Size::U32, STATE_R, state::LOOP, 0);
+        self.asm.place(again);
+        self.asm.may_goto(failed);
+        self.clear(capacity);
+        self.asm.load(Size::U64, R1, CTX, 0);
+        self.asm.load(Size::U32, R2, STATE_R, state::LOOP);
+        self.asm.mov(R3, SLOT);
+        self.asm.add(R3, slot::TEXT.into());
+        self.asm.set(R4, capacity);
+        self.asm.kfunc("krsi_bprm_arg");
+        self.asm.near_if(If::LessSigned, R0, 0, error);
+        self.asm.near_if(If::Greater, R0, capacity, next);
+        // All values are in maps of the class of the longest or a smaller one.
+        for (number, (size, map)) in CLASSES.iter().enumerate() {
+            if *size as i32 > capacity {
+                break;
+            }
+            let other = self.asm.label();
+            self.asm.mov(R9, R0);
+            self.asm.near_if(If::Greater, R0, *size as i32, other);
+            if number > 0 {
+                let below = CLASSES[number - 1].0 as i32;
+                self.asm.near_if(If::LessOrEqual, R0, below, other);
+            }
+            self.asm.map(R1, map);
+            self.asm.mov(R2, SLOT);
+            self.asm.add(R2, slot::SET.into());
+            self.asm.helper(sys::BPF_FUNC_map_lookup_elem);
+            self.asm.near_if(If::NotEqual, R0, 0, found);
+            self.asm.jump(next);
+            self.asm.place(other);
+            self.asm.mov(R0, R9);
+        }
+        self.asm.place(next);
+        self.asm.load(Size::U32, R1, STATE_R, state::LOOP);
+        self.asm.add(R1, 1);
+        self.asm.store(Size::U32, STATE_R, state::LOOP, R1);
+        self.asm.jump(again);
+        self.asm.place(error);
+        self.asm.near_if(If::Equal, R0, -ENOENT, absent);
+        self.asm.place(failed);
+        self.asm.set(R0, FAILED);
+        self.asm.exit();
+        self.asm.place(absent);
+        self.asm.set(R0, ABSENT);
+        self.asm.exit();
+        self.asm.place(found);
+        self.asm.set(R0, THERE);
+        self.asm.exit();
+    }
+}
+
+/// Where the stack has the address of a text.
+fn slot_place(number: usize) -> i16 {
+    -32 - 8 * number as i16
+}
+
+/// The size of the keys of texts so long.
+pub fn class(length: usize) -> usize {
+    // With the NUL.
+    let fits = CLASSES.iter().find(|(size, _)| length < *size);
+    fits.map_or(4096, |(size, _)| *size)
+}

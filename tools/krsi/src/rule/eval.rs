@@ -1,0 +1,503 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a policy decides about an event, rule by rule in their order: what the meaning of rules
+//! is. Compiled programs have to give the same answers.
+
+use super::{
+    hook::{self, Access, Decided, Hook},
+    lower::System,
+    policy::{Attr, How, Op, Policy, Test, Text},
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv6Addr},
+};
+
+/// A call of a hook. Fields are called as in rules; what is left out is not known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Event {
+    /// Which hook is asked; or all that decide `syscall`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hook: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub syscall: Option<String>,
+    /// b64 or b32.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arch: Option<String>,
+    /// The paths of the object, as the kernel has them; none for what has no path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<Paths>,
+    /// Some of r, w, x, a.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub perm: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exe: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pexe: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub comm: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub argv: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub env: Option<BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cgroup: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub raddr: Option<IpAddr>,
+    /// A capability, a mode, or what kind of data is loaded: see the hook's table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<u64>,
+    #[serde(flatten)]
+    pub numbers: Numbers,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(untagged)]
+pub enum Paths {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Paths {
+    fn list(&self) -> &[String] {
+        match self {
+            Self::One(path) => std::slice::from_ref(path),
+            Self::Several(paths) => paths,
+        }
+    }
+}
+
+macro_rules! numbers {
+    ($($name:ident: $attr:expr,)*) => {
+        /// Fields that are numbers.
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+        #[serde(default)]
+        pub struct Numbers {
+            $(#[serde(skip_serializing_if = "Option::is_none")]
+            pub $name: Option<u64>,)*
+        }
+
+        impl Numbers {
+            fn get(&self, attr: Attr) -> Option<(&'static str, Option<u64>)> {
+                $(if attr == $attr {
+                    return Some((stringify!($name), self.$name));
+                })*
+                None
+            }
+        }
+    };
+}
+
+numbers! {
+    pid: Attr::Pid,
+    ppid: Attr::Ppid,
+    auid: Attr::Auid,
+    sessionid: Attr::Session,
+    pers: Attr::Personality,
+    uid: Attr::Uid,
+    euid: Attr::Euid,
+    suid: Attr::Suid,
+    fsuid: Attr::Fsuid,
+    gid: Attr::Gid,
+    egid: Attr::Egid,
+    sgid: Attr::Sgid,
+    fsgid: Attr::Fsgid,
+    a0: Attr::Argument(0),
+    a1: Attr::Argument(1),
+    a2: Attr::Argument(2),
+    a3: Attr::Argument(3),
+    inode: Attr::Inode,
+    devmajor: Attr::DevMajor,
+    devminor: Attr::DevMinor,
+    obj_uid: Attr::ObjUid,
+    obj_gid: Attr::ObjGid,
+    rport: Attr::RemotePort,
+    filetype: Attr::FileType,
+}
+
+/// What became of an event at a hook.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Decision {
+    pub hook: &'static str,
+    /// The rule that decides, from 1; null if none does.
+    pub rule: Option<usize>,
+    /// 0, or the errno that the call fails with.
+    pub errno: u16,
+    /// Of each rule of this hook up to that one, why it does not match, or does.
+    pub reasons: Vec<Reason>,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Reason {
+    pub rule: usize,
+    pub matches: bool,
+    pub why: String,
+}
+
+enum Answer {
+    Holds,
+    Fails,
+    /// The event does not say this.
+    Lacks(String),
+}
+
+impl From<bool> for Answer {
+    fn from(holds: bool) -> Self {
+        if holds {
+            Self::Holds
+        } else {
+            Self::Fails
+        }
+    }
+}
+
+/// The hooks that an event is about.
+fn hooks(event: &Event) -> Result<Vec<&'static Hook>, String> {
+    match (&event.hook, &event.syscall) {
+        (Some(name), _) => hook::find(name)
+            .map(|hook| vec![hook])
+            .ok_or_else(|| format!("rules are not about a hook '{name}'")),
+        (None, Some(name)) => match hook::deciding(name) {
+            Decided::By(hooks) => {
+                let mut found: Vec<&'static Hook> = Vec::new();
+                for (hook, _) in hooks {
+                    if !found.iter().any(|other| other.name == hook.name) {
+                        found.push(hook);
+                    }
+                }
+                Ok(found)
+            }
+            Decided::ByNone(_) => Err(format!("no hook decides {name}")),
+            Decided::Unknown => Err(format!("there is no system call '{name}'")),
+        },
+        (None, None) => Err("the event says neither 'hook' nor 'syscall'".into()),
+    }
+}
+
+/// Decides an event at each of its hooks. Errors say what the event does not.
+pub fn eval(policy: &Policy, event: &Event, system: &dyn System) -> Result<Vec<Decision>, String> {
+    let hooks = hooks(event)?.into_iter();
+    hooks
+        .map(|hook| decide(policy, hook, event, system))
+        .collect()
+}
+
+fn decide(
+    policy: &Policy,
+    hook: &'static Hook,
+    event: &Event,
+    system: &dyn System,
+) -> Result<Decision, String> {
+    let mut reasons = Vec::new();
+    for (number, rule) in (1..).zip(&policy.rules) {
+        let cases = rule.cases.iter().filter(|case| case.hook.name == hook.name);
+        for case in cases {
+            let mut lacks = None;
+            let mut fails = None;
+            for test in &case.tests {
+                match answer(test, hook, event, system) {
+                    Answer::Holds => {}
+                    Answer::Fails => fails = fails.or(Some(test)),
+                    Answer::Lacks(what) => lacks = lacks.or(Some(what)),
+                }
+            }
+            match (fails, lacks) {
+                (Some(test), _) => reasons.push(Reason {
+                    rule: number,
+                    matches: false,
+                    why: format!("not {}", say(test)),
+                }),
+                (None, Some(what)) => {
+                    return Err(format!(
+                        "the event lacks '{what}', which rule {number} tests"
+                    ))
+                }
+                (None, None) => {
+                    let tests: Vec<String> = case.tests.iter().map(say).collect();
+                    reasons.push(Reason {
+                        rule: number,
+                        matches: true,
+                        why: if tests.is_empty() {
+                            format!("all of {}", hook.name)
+                        } else {
+                            tests.join(", ")
+                        },
+                    });
+                    return Ok(Decision {
+                        hook: hook.name,
+                        rule: Some(number),
+                        errno: rule.action.errno(),
+                        reasons,
+                    });
+                }
+            }
+        }
+    }
+    Ok(Decision {
+        hook: hook.name,
+        rule: None,
+        errno: 0,
+        reasons,
+    })
+}
+
+/// A number of the event.
+fn number(
+    attr: Attr,
+    hook: &Hook,
+    event: &Event,
+    system: &dyn System,
+) -> Result<Option<u64>, String> {
+    let missing = |name: &str| Err(name.to_string());
+    match attr {
+        Attr::Compat => match event.arch.as_deref() {
+            Some("b64") => Ok(Some(0)),
+            Some("b32") => Ok(Some(1)),
+            _ => missing("arch"),
+        },
+        Attr::Cgroup(depth) => {
+            let Some(path) = &event.cgroup else {
+                return missing("cgroup");
+            };
+            let mut parts = path.split('/').filter(|part| !part.is_empty());
+            let above: Vec<&str> = parts.by_ref().take(depth.into()).collect();
+            if above.len() < depth.into() {
+                return Ok(Some(0));
+            }
+            let found = system.cgroup(&format!("/{}", above.join("/")));
+            Ok(Some(found.map_or(0, |(_, id)| id)))
+        }
+        Attr::Syscall => {
+            let (Some(name), Some(arch)) = (&event.syscall, &event.arch) else {
+                return missing("syscall and arch");
+            };
+            let row = super::syscalls::SYSCALLS.iter().find(|row| row.0 == *name);
+            let number = row.and_then(|row| match arch.as_str() {
+                "b32" => row.2.map(|number| u64::from(number) | Test::IN_COMPAT),
+                _ => row.1.map(u64::from),
+            });
+            number.map_or_else(|| missing("syscall"), |number| Ok(Some(number)))
+        }
+        Attr::Access => {
+            if let Access::Fixed(bits) = hook.access {
+                return Ok(Some(bits.into()));
+            }
+            let Some(perm) = &event.perm else {
+                return missing("perm");
+            };
+            let bit = |letter, bit| if perm.contains(letter) { bit } else { 0 };
+            Ok(Some(u64::from(
+                bit('r', hook::READ) | bit('w', hook::WRITE),
+            )))
+        }
+        Attr::Detail => match event.detail {
+            Some(detail) => Ok(Some(detail)),
+            None => missing("detail"),
+        },
+        Attr::RemotePort if event.numbers.rport.is_none() && event.raddr.is_none() => {
+            missing("rport")
+        }
+        Attr::RemotePort => Ok(event.numbers.rport),
+        other => match event.numbers.get(other) {
+            Some((_, Some(number))) => Ok(Some(number)),
+            Some((name, None)) => missing(name),
+            None => missing("?"),
+        },
+    }
+}
+
+/// The texts that an event has for a test; none if what could have one has none.
+fn texts<'a>(text: &Text, event: &'a Event) -> Result<Vec<&'a str>, String> {
+    let one = |value: &'a Option<String>, name: &str| {
+        value
+            .as_deref()
+            .map(|value| vec![value])
+            .ok_or_else(|| name.to_string())
+    };
+    match text {
+        Text::Path => match &event.path {
+            Some(paths) => Ok(paths.list().iter().map(String::as_str).collect()),
+            None => Err("path".into()),
+        },
+        Text::Exe => one(&event.exe, "exe"),
+        Text::ParentExe => one(&event.pexe, "pexe"),
+        Text::Comm => one(&event.comm, "comm"),
+        Text::Argument(_) | Text::AnyArgument => {
+            let Some(argv) = &event.argv else {
+                return Err("argv".into());
+            };
+            let all = argv.iter().map(String::as_str);
+            Ok(match text {
+                Text::Argument(number) => all.skip(*number as usize).take(1).collect(),
+                _ => all.collect(),
+            })
+        }
+        Text::Environment(name) => match &event.env {
+            Some(env) => Ok(env.get(name).map(String::as_str).into_iter().collect()),
+            None => Err("env".into()),
+        },
+    }
+}
+
+fn answer(test: &Test, hook: &Hook, event: &Event, system: &dyn System) -> Answer {
+    let number = |attr| number(attr, hook, event, system);
+    match test {
+        Test::Number { attr, op, value } => match number(*attr) {
+            Err(lacks) => Answer::Lacks(lacks),
+            Ok(None) => Answer::Fails,
+            Ok(Some(number)) => match op {
+                Op::Equal => number == *value,
+                Op::NotEqual => number != *value,
+                Op::Less => number < *value,
+                Op::LessOrEqual => number <= *value,
+                Op::Greater => number > *value,
+                Op::GreaterOrEqual => number >= *value,
+                Op::AnyBit => number & value != 0,
+                Op::AllBits => number & value == *value,
+            }
+            .into(),
+        },
+        Test::NotMasked { attr, mask, value } => match number(*attr) {
+            Err(lacks) => Answer::Lacks(lacks),
+            Ok(number) => number.is_some_and(|number| number & mask != *value).into(),
+        },
+        Test::OneOf { attr, values } => match number(*attr) {
+            Err(lacks) => Answer::Lacks(lacks),
+            Ok(number) => number.is_some_and(|number| values.contains(&number)).into(),
+        },
+        Test::Compare { attr, with, equal } => match (number(*attr), number(*with)) {
+            (Err(lacks), _) | (_, Err(lacks)) => Answer::Lacks(lacks),
+            (Ok(one), Ok(other)) => ((one == other) == *equal).into(),
+        },
+        Test::Text {
+            text,
+            how,
+            values,
+            equal,
+        } => match texts(text, event) {
+            Err(lacks) => Answer::Lacks(lacks),
+            Ok(texts) if texts.is_empty() => (*text == Text::AnyArgument && !*equal).into(),
+            Ok(texts) => {
+                let matches = |text: &&str| {
+                    values.iter().any(|value| match how {
+                        How::Exactly => text == value,
+                        How::Beneath => beneath(text, value),
+                    })
+                };
+                (texts.iter().any(matches) == *equal).into()
+            }
+        },
+        Test::Address {
+            network,
+            bits,
+            equal,
+        } => match event.raddr {
+            None => Answer::Lacks("raddr".into()),
+            Some(address) => {
+                let address = match address {
+                    IpAddr::V4(address) => address.to_ipv6_mapped(),
+                    IpAddr::V6(address) => address,
+                };
+                (within(address, *network, *bits) == *equal).into()
+            }
+        },
+    }
+}
+
+/// Whether a path is a directory's or beneath it.
+fn beneath(path: &str, dir: &str) -> bool {
+    match path.strip_prefix(dir) {
+        Some(rest) => rest.is_empty() || dir == "/" || rest.starts_with('/'),
+        None => false,
+    }
+}
+
+fn within(address: Ipv6Addr, network: Ipv6Addr, bits: u8) -> bool {
+    let mask = u128::MAX.checked_shl(128 - u32::from(bits)).unwrap_or(0);
+    u128::from(address) & mask == u128::from(network)
+}
+
+/// A test, for people.
+fn say(test: &Test) -> String {
+    let name = |attr: &Attr| match attr {
+        Attr::Compat => "32-bit".to_string(),
+        Attr::Cgroup(_) => "cgroup".into(),
+        Attr::Syscall => "system call".into(),
+        Attr::Access => "perm".into(),
+        Attr::Detail => "detail".into(),
+        other => match Numbers::default().get(*other) {
+            Some((name, _)) => name.into(),
+            None => format!("{other:?}"),
+        },
+    };
+    let sign = |equal: bool| if equal { "=" } else { "!=" };
+    match test {
+        Test::Number {
+            attr: Attr::Access,
+            value,
+            ..
+        } => {
+            let letters = (0..)
+                .zip("rwxa".chars())
+                .filter(|(bit, _)| value >> bit & 1 != 0);
+            let letters: String = letters.map(|(_, letter)| letter).collect();
+            format!("perm={letters}")
+        }
+        Test::Number { attr, op, value } => {
+            let op = match op {
+                Op::Equal => "=",
+                Op::NotEqual => "!=",
+                Op::Less => "<",
+                Op::LessOrEqual => "<=",
+                Op::Greater => ">",
+                Op::GreaterOrEqual => ">=",
+                Op::AnyBit => "&",
+                Op::AllBits => "&=",
+            };
+            format!("{}{op}{value}", name(attr))
+        }
+        Test::NotMasked { attr, mask, value } => {
+            format!("{}&{mask:#o}!={value:#o}", name(attr))
+        }
+        Test::OneOf { attr, values } => {
+            let values: Vec<String> = values.iter().map(u64::to_string).collect();
+            format!("{}={}", name(attr), values.join("|"))
+        }
+        Test::Compare { attr, with, equal } => {
+            format!("{}{}{}", name(attr), sign(*equal), name(with))
+        }
+        Test::Text {
+            text,
+            how,
+            values,
+            equal,
+        } => {
+            let field = match (text, how) {
+                (Text::Path, How::Exactly) => "path".to_string(),
+                (Text::Path, How::Beneath) => "dir".into(),
+                (Text::Exe, _) => "exe".into(),
+                (Text::ParentExe, _) => "pexe".into(),
+                (Text::Comm, _) => "comm".into(),
+                (Text::Argument(number), _) => format!("argv[{number}]"),
+                (Text::AnyArgument, _) => "argv".into(),
+                (Text::Environment(name), _) => format!("env[{name}]"),
+            };
+            format!("{field}{}{}", sign(*equal), values.join("|"))
+        }
+        Test::Address {
+            network,
+            bits,
+            equal,
+        } => match network.to_ipv4_mapped() {
+            Some(network) if *bits >= 96 => {
+                format!("raddr{}{network}/{}", sign(*equal), bits - 96)
+            }
+            _ => format!("raddr{}{network}/{bits}", sign(*equal)),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;

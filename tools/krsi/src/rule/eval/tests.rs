@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0
+
+use super::*;
+use crate::rule::{
+    lower::{lower, Source},
+    parse,
+};
+
+/// A machine that every machine is: one user, one cgroup, one symbolic link.
+struct Fixed;
+
+impl System for Fixed {
+    fn user(&self, name: &str) -> Option<u32> {
+        (name == "root").then_some(0)
+    }
+
+    fn group(&self, name: &str) -> Option<u32> {
+        (name == "wheel").then_some(10)
+    }
+
+    fn cgroup(&self, path: &str) -> Option<(u8, u64)> {
+        (path == "/a.slice").then_some((1, 77))
+    }
+
+    fn resolve(&self, path: &str) -> String {
+        path.replace("/bin/", "/usr/bin/")
+            .replace("/usr/usr/", "/usr/")
+    }
+}
+
+fn policy(text: &str) -> Policy {
+    let lines = parse("rules", text).unwrap_or_else(|errors| panic!("{}", errors[0]));
+    let sources = lines.into_iter().map(|line| Source {
+        file: "rules".into(),
+        line,
+    });
+    let lowered = lower(sources.collect(), &Fixed);
+    lowered
+        .unwrap_or_else(|errors| panic!("{}", errors[0]))
+        .policy
+}
+
+/// The rule that decides the event, which is about one hook, and the errno.
+fn decided(text: &str, event: &str) -> (Option<usize>, u16) {
+    let event = serde_json::from_str(event).unwrap_or_else(|error| panic!("{error}: {event}"));
+    let decisions = eval(&policy(text), &event, &Fixed).unwrap();
+    assert_eq!(decisions.len(), 1, "{event:?}");
+    (decisions[0].rule, decisions[0].errno)
+}
+
+#[test]
+fn the_first_rule_that_matches_decides() {
+    let rules = "\
+-a never,exit -S openat -F path=/etc/a -F uid=0
+-a deny=EACCES,exit -S openat -F path=/etc/a
+-A always,exit -S openat -F path=/etc/a -F uid=5
+";
+    let open = |uid| format!(r#"{{"syscall":"openat","path":"/etc/a","uid":{uid}}}"#);
+    // -A goes to the front.
+    assert_eq!(decided(rules, &open(5)), (Some(1), 0));
+    assert_eq!(decided(rules, &open(0)), (Some(2), 0));
+    assert_eq!(decided(rules, &open(7)), (Some(3), 13));
+    let other = r#"{"hook":"file_open","path":"/etc/b","uid":0}"#;
+    assert_eq!(decided(rules, other), (None, 0));
+}
+
+#[test]
+fn directories_end_at_components() {
+    let rules = "-a deny,exit -S openat -F dir=/etc/sub/";
+    for (path, denied) in [
+        ("/etc/sub", true),
+        ("/etc/sub/a/b", true),
+        ("/etc/subway", false),
+        ("/etc", false),
+    ] {
+        let event = format!(r#"{{"syscall":"openat","path":"{path}"}}"#);
+        assert_eq!(decided(rules, &event).1 == 1, denied, "{path}");
+    }
+}
+
+#[test]
+fn watches_are_about_what_is_beneath_and_how() {
+    let rules = "-w /etc/x -p wa -k id";
+    let event = |perm: &str, path: &str| {
+        format!(r#"{{"hook":"file_open","path":"{path}","perm":"{perm}"}}"#)
+    };
+    assert_eq!(decided(rules, &event("w", "/etc/x")).0, Some(1));
+    assert_eq!(decided(rules, &event("rw", "/etc/x/y")).0, Some(1));
+    assert_eq!(decided(rules, &event("r", "/etc/x")).0, None);
+    let rename = r#"{"hook":"path_rename","path":["/tmp/a","/etc/x"]}"#;
+    assert_eq!(decided(rules, rename).0, Some(1));
+}
+
+#[test]
+fn links_match_by_both_names() {
+    let rules = "-w /bin/su -p x -k su";
+    for path in ["/bin/su", "/usr/bin/su"] {
+        let event = format!(r#"{{"syscall":"execve","path":"{path}"}}"#);
+        assert_eq!(decided(rules, &event).0, Some(1), "{path}");
+    }
+}
+
+#[test]
+fn what_is_absent_neither_equals_nor_differs() {
+    let event = r#"{"syscall":"execve","argv":["a"],"env":{}}"#;
+    for field in ["argv[1]=b", "argv[1]!=b", "env[X]=1", "env[X]!=1"] {
+        let rules = format!("-a deny,exit -S execve -F {field}");
+        assert_eq!(decided(&rules, event).0, None, "{field}");
+    }
+    assert_eq!(
+        decided("-a deny,exit -S execve -F argv!=b", event).0,
+        Some(1)
+    );
+    assert_eq!(
+        decided("-a deny,exit -S execve -F argv=a", event).0,
+        Some(1)
+    );
+}
+
+#[test]
+fn addresses_are_in_networks() {
+    let rules = "-a deny,exit -S connect -F raddr=10.0.0.0/8 -F rport=80";
+    let event =
+        |address, port| format!(r#"{{"syscall":"connect","raddr":"{address}","rport":{port}}}"#);
+    assert_eq!(decided(rules, &event("10.1.2.3", 80)).1, 1);
+    assert_eq!(decided(rules, &event("::ffff:10.1.2.3", 80)).1, 1);
+    assert_eq!(decided(rules, &event("11.1.2.3", 80)).1, 0);
+    assert_eq!(decided(rules, &event("10.1.2.3", 81)).1, 0);
+}
+
+#[test]
+fn cgroups_have_what_is_beneath() {
+    let rules = "-a deny,exit -S execve -F cgroup=/a.slice";
+    let event = |cgroup| format!(r#"{{"syscall":"execve","cgroup":"{cgroup}"}}"#);
+    assert_eq!(decided(rules, &event("/a.slice")).1, 1);
+    assert_eq!(decided(rules, &event("/a.slice/b")).1, 1);
+    assert_eq!(decided(rules, &event("/b.slice")).1, 0);
+    assert_eq!(decided(rules, &event("/")).1, 0);
+}
+
+#[test]
+fn never_without_system_calls_is_about_what_the_others_are() {
+    let rules = "-a never,exit -F auid=unset\n-w /etc/x -p w -k x";
+    let event = r#"{"hook":"path_unlink","path":"/etc/x","auid":4294967295}"#;
+    assert_eq!(decided(rules, event).0, Some(1));
+    let event = r#"{"hook":"path_unlink","path":"/etc/x","auid":1000}"#;
+    assert_eq!(decided(rules, event).0, Some(2));
+}
+
+#[test]
+fn numbers_have_no_sign() {
+    let rules = "-a deny,exit -S execve -F auid>=1000 -F auid!=-1";
+    let event = |auid: u64| format!(r#"{{"syscall":"execve","auid":{auid}}}"#);
+    assert_eq!(decided(rules, &event(1000)).1, 1);
+    assert_eq!(decided(rules, &event(999)).1, 0);
+    assert_eq!(decided(rules, &event(4_294_967_295)).1, 0);
+}
+
+#[test]
+fn what_an_event_lacks_is_told() {
+    let policy = policy("-a deny,exit -S execve -F uid=0 -F gid=0");
+    let eval = |text: &str| eval(&policy, &serde_json::from_str(text).unwrap(), &Fixed);
+    // One test that fails is enough.
+    assert!(eval(r#"{"syscall":"execve","gid":5}"#).is_ok());
+    let error = eval(r#"{"syscall":"execve","gid":0}"#).unwrap_err();
+    assert_eq!(error, "the event lacks 'uid', which rule 1 tests");
+    assert!(eval(r#"{"uid":0}"#).is_err());
+    assert!(serde_json::from_str::<Event>(r#"{"hook":"file_open","nonsense":1}"#).is_err());
+}
+
+#[test]
+fn reasons_name_the_test() {
+    let policy = policy("-a deny,exit -S execve -F uid=5\n-a deny,exit -S execve -F uid=6");
+    let event = serde_json::from_str(r#"{"syscall":"execve","uid":6}"#).unwrap();
+    let decision = &eval(&policy, &event, &Fixed).unwrap()[0];
+    assert_eq!(decision.reasons[0].why, "not uid=5");
+    assert_eq!(decision.reasons[1].why, "uid=6");
+    assert!(decision.reasons[1].matches);
+}

@@ -1,0 +1,777 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Which LSM hooks decide which system calls, and what a hook knows.
+//!
+//! A rule decides an operation, whichever system call asks for it: unlink(2), unlinkat(2) and
+//! io_uring's are one hook.
+
+use super::policy::{Attr, Op, Test};
+
+/// A path that a hook knows, by the numbers of its arguments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Name {
+    /// `struct file *`
+    File(u8),
+    /// `const struct path *`
+    Path(u8),
+    /// `const struct path *` of the directory, `struct dentry *` in it
+    At(u8, u8),
+    /// `struct linux_binprm *`
+    Bprm(u8),
+}
+
+/// Where a hook has the inode of its object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Node {
+    File(u8),
+    Path(u8),
+    Dentry(u8),
+    Bprm(u8),
+}
+
+/// What kind of access a call of the hook is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// None that `perm` or `-p` would mean.
+    None,
+    Fixed(u8),
+    /// That which the file of this argument is opened for.
+    Open(u8),
+    /// A mask of MAY_READ and MAY_WRITE.
+    Mask(u8),
+}
+
+pub const READ: u8 = 1;
+pub const WRITE: u8 = 2;
+pub const EXECUTE: u8 = 4;
+pub const ATTRIBUTES: u8 = 8;
+
+/// Where a hook has the address of the other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remote {
+    /// `struct sockaddr *` and its length
+    Address(u8, u8),
+    /// `struct msghdr *`
+    Message(u8),
+}
+
+/// Calls of a hook that are no decision about the caller's operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Skip {
+    Nothing,
+    /// Files that are opened to be executed, which bprm_check_security decides, and files that a
+    /// stacking file system opens beneath the one that was decided.
+    ExecutedOrBacking(u8),
+    /// Signals that are not sent with the rights of the current task.
+    OthersSignal(u8),
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub struct Hook {
+    pub name: &'static str,
+    pub names: &'static [Name],
+    pub node: Option<Node>,
+    pub access: Access,
+    pub remote: Option<Remote>,
+    pub skip: Skip,
+    /// Whether programs can ask for paths there: see security/krsi/path.rs.
+    pub paths: bool,
+    /// Whether it can be called while a program of another hook runs for the same task.
+    pub nested: bool,
+    /// The argument that [`Attr::Detail`] is, and what it is.
+    pub detail: Option<(u8, &'static str)>,
+}
+
+const fn plain(name: &'static str) -> Hook {
+    Hook {
+        name,
+        names: &[],
+        node: None,
+        access: Access::None,
+        remote: None,
+        skip: Skip::Nothing,
+        paths: true,
+        nested: false,
+        detail: None,
+    }
+}
+
+/// A hook in whose context paths cannot be had.
+const fn pathless(name: &'static str) -> Hook {
+    Hook {
+        paths: false,
+        ..plain(name)
+    }
+}
+
+const fn object(
+    name: &'static str,
+    names: &'static [Name],
+    node: Option<Node>,
+    access: Access,
+) -> Hook {
+    Hook {
+        names,
+        node,
+        access,
+        ..plain(name)
+    }
+}
+
+/// A name in a directory that is changed.
+const fn entry(name: &'static str) -> Hook {
+    object(
+        name,
+        &[Name::At(0, 1)],
+        Some(Node::Dentry(1)),
+        Access::Fixed(WRITE),
+    )
+}
+
+/// What has only an entry of a directory, not its path.
+const fn dentry(name: &'static str, arg: u8, access: u8) -> Hook {
+    object(name, &[], Some(Node::Dentry(arg)), Access::Fixed(access))
+}
+
+const fn file(name: &'static str, access: Access) -> Hook {
+    object(name, &[Name::File(0)], Some(Node::File(0)), access)
+}
+
+const fn path(name: &'static str, access: Access) -> Hook {
+    object(name, &[Name::Path(0)], Some(Node::Path(0)), access)
+}
+
+const fn with_detail(hook: Hook, arg: u8, what: &'static str) -> Hook {
+    Hook {
+        detail: Some((arg, what)),
+        ..hook
+    }
+}
+
+/// The hooks that rules are about. Those that -p and perm choose from are the first.
+pub const HOOKS: &[Hook] = &[
+    Hook {
+        skip: Skip::ExecutedOrBacking(0),
+        ..file("file_open", Access::Open(0))
+    },
+    object(
+        "bprm_check_security",
+        &[Name::Bprm(0)],
+        Some(Node::Bprm(0)),
+        Access::Fixed(EXECUTE),
+    ),
+    path("path_truncate", Access::Fixed(WRITE)),
+    entry("path_unlink"),
+    entry("path_mkdir"),
+    entry("path_rmdir"),
+    with_detail(entry("path_mknod"), 2, "mode"),
+    entry("path_symlink"),
+    object(
+        "path_link",
+        &[Name::At(1, 2), Name::At(1, 0)],
+        Some(Node::Dentry(0)),
+        Access::Fixed(WRITE | ATTRIBUTES),
+    ),
+    object(
+        "path_rename",
+        &[Name::At(0, 1), Name::At(2, 3)],
+        Some(Node::Dentry(1)),
+        Access::Fixed(WRITE),
+    ),
+    path("path_chmod", Access::Fixed(ATTRIBUTES)),
+    path("path_chown", Access::Fixed(ATTRIBUTES)),
+    dentry("inode_setxattr", 1, ATTRIBUTES),
+    dentry("inode_removexattr", 1, ATTRIBUTES),
+    dentry("inode_set_acl", 1, ATTRIBUTES),
+    dentry("inode_remove_acl", 1, ATTRIBUTES),
+    // From here on only -S chooses.
+    file("file_truncate", Access::Fixed(WRITE)),
+    file("file_permission", Access::Mask(1)),
+    file("file_ioctl", Access::None),
+    file("file_fcntl", Access::None),
+    file("file_lock", Access::None),
+    path("inode_getattr", Access::None),
+    path("path_chroot", Access::None),
+    path("path_notify", Access::None),
+    dentry("inode_getxattr", 0, READ),
+    dentry("inode_listxattr", 0, READ),
+    dentry("inode_readlink", 0, READ),
+    plain("mmap_file"),
+    plain("file_mprotect"),
+    object(
+        "sb_mount",
+        &[Name::Path(1)],
+        Some(Node::Path(1)),
+        Access::None,
+    ),
+    plain("sb_umount"),
+    object(
+        "move_mount",
+        &[Name::Path(1), Name::Path(0)],
+        Some(Node::Path(1)),
+        Access::None,
+    ),
+    object(
+        "sb_pivotroot",
+        &[Name::Path(1), Name::Path(0)],
+        Some(Node::Path(1)),
+        Access::None,
+    ),
+    plain("settime"),
+    with_detail(plain("kernel_load_data"), 0, "kind of data"),
+    with_detail(
+        object(
+            "kernel_read_file",
+            &[Name::File(0)],
+            Some(Node::File(0)),
+            Access::None,
+        ),
+        1,
+        "kind of file",
+    ),
+    Hook {
+        nested: true,
+        ..with_detail(pathless("capable"), 2, "capability")
+    },
+    plain("socket_create"),
+    plain("socket_socketpair"),
+    plain("socket_bind"),
+    Hook {
+        remote: Some(Remote::Address(1, 2)),
+        ..plain("socket_connect")
+    },
+    plain("socket_listen"),
+    plain("socket_accept"),
+    Hook {
+        remote: Some(Remote::Message(1)),
+        ..plain("socket_sendmsg")
+    },
+    plain("socket_recvmsg"),
+    plain("socket_shutdown"),
+    plain("socket_setsockopt"),
+    plain("socket_getsockopt"),
+    plain("socket_getsockname"),
+    plain("socket_getpeername"),
+    plain("task_alloc"),
+    Hook {
+        skip: Skip::OthersSignal(3),
+        ..pathless("task_kill")
+    },
+    plain("task_fix_setuid"),
+    plain("task_fix_setgid"),
+    plain("task_fix_setgroups"),
+    plain("task_prctl"),
+    pathless("task_setnice"),
+    pathless("task_setioprio"),
+    pathless("task_getioprio"),
+    pathless("task_setscheduler"),
+    pathless("task_getscheduler"),
+    pathless("task_setpgid"),
+    pathless("task_getpgid"),
+    pathless("task_getsid"),
+    pathless("task_prlimit"),
+    pathless("task_setrlimit"),
+    pathless("task_movememory"),
+    pathless("ptrace_access_check"),
+    pathless("ptrace_traceme"),
+    plain("capset"),
+    plain("capget"),
+    plain("userns_create"),
+    plain("bpf"),
+    pathless("perf_event_open"),
+    plain("uring_allowed"),
+    pathless("syslog"),
+    plain("quotactl"),
+    plain("sb_statfs"),
+];
+
+/// The hook of this name.
+pub fn find(name: &str) -> Option<&'static Hook> {
+    HOOKS.iter().find(|hook| hook.name == name)
+}
+
+/// The hooks that `-w path -p` is about, those without a path left out.
+pub fn of_access(access: u8) -> impl Iterator<Item = &'static Hook> {
+    // The rest is asked about by name only: opening decided it already, or nobody asks -p for it.
+    let first = HOOKS.iter().take_while(|hook| hook.name != "file_truncate");
+    first.filter(move |hook| {
+        let possible = match hook.access {
+            Access::None => 0,
+            Access::Fixed(bits) => bits,
+            Access::Open(_) | Access::Mask(_) => READ | WRITE,
+        };
+        !hook.names.is_empty() && possible & access != 0
+    })
+}
+
+/// What decides a system call.
+#[derive(Debug)]
+pub enum Decided {
+    /// These hooks.
+    By(Vec<(&'static Hook, Vec<Test>)>),
+    /// None; this is what to do instead.
+    ByNone(&'static str),
+    Unknown,
+}
+
+/// More than the hook's name.
+#[derive(Clone, Copy)]
+enum When {
+    Always,
+    /// If the hook's detail is one of these.
+    Detail(&'static [u64]),
+    /// If the hook's detail is not this in these bits.
+    NotMasked(u64, u64),
+    /// If it is this system call that asks for this capability.
+    Capability(u64),
+}
+
+/// Of enum kernel_read_file_id, compressed modules too, and of enum kernel_load_data_id.
+const MODULE: &[u64] = &[2, 7];
+const KEXEC: &[u64] = &[3];
+const S_IFMT: u64 = 0o170_000;
+const S_IFREG: u64 = 0o100_000;
+const CAP_SYS_MODULE: u64 = 16;
+const CAP_SYS_RAWIO: u64 = 17;
+const CAP_SYS_PACCT: u64 = 20;
+const CAP_SYS_ADMIN: u64 = 21;
+const CAP_SYS_BOOT: u64 = 22;
+const CAP_SYS_TIME: u64 = 25;
+const CAP_SYS_TTY_CONFIG: u64 = 26;
+
+type Row = (&'static [&'static str], &'static [(&'static str, When)]);
+
+/// Which hooks decide which system calls.
+const DECIDED: &[Row] = &[
+    (
+        &["open", "openat", "openat2", "creat", "open_by_handle_at"],
+        &[("file_open", When::Always)],
+    ),
+    (
+        &["execve", "execveat"],
+        &[("bprm_check_security", When::Always)],
+    ),
+    (
+        &["truncate", "truncate64"],
+        &[("path_truncate", When::Always)],
+    ),
+    (
+        &["ftruncate", "ftruncate64"],
+        &[("file_truncate", When::Always)],
+    ),
+    (&["unlink"], &[("path_unlink", When::Always)]),
+    (&["rmdir"], &[("path_rmdir", When::Always)]),
+    (
+        &["unlinkat"],
+        &[("path_unlink", When::Always), ("path_rmdir", When::Always)],
+    ),
+    (&["mkdir", "mkdirat"], &[("path_mkdir", When::Always)]),
+    // Opening makes ordinary files, and asks this hook too.
+    (
+        &["mknod", "mknodat"],
+        &[("path_mknod", When::NotMasked(S_IFMT, S_IFREG))],
+    ),
+    (&["symlink", "symlinkat"], &[("path_symlink", When::Always)]),
+    (&["link", "linkat"], &[("path_link", When::Always)]),
+    (
+        &["rename", "renameat", "renameat2"],
+        &[("path_rename", When::Always)],
+    ),
+    (
+        &["chmod", "fchmod", "fchmodat", "fchmodat2"],
+        &[("path_chmod", When::Always)],
+    ),
+    (
+        &[
+            "chown", "fchown", "lchown", "fchownat", "chown32", "fchown32", "lchown32",
+        ],
+        &[("path_chown", When::Always)],
+    ),
+    (
+        &["setxattr", "lsetxattr", "fsetxattr", "setxattrat"],
+        &[
+            ("inode_setxattr", When::Always),
+            ("inode_set_acl", When::Always),
+        ],
+    ),
+    (
+        &[
+            "removexattr",
+            "lremovexattr",
+            "fremovexattr",
+            "removexattrat",
+        ],
+        &[
+            ("inode_removexattr", When::Always),
+            ("inode_remove_acl", When::Always),
+        ],
+    ),
+    (
+        &["getxattr", "lgetxattr", "fgetxattr", "getxattrat"],
+        &[("inode_getxattr", When::Always)],
+    ),
+    (
+        &["listxattr", "llistxattr", "flistxattr", "listxattrat"],
+        &[("inode_listxattr", When::Always)],
+    ),
+    (
+        &["readlink", "readlinkat"],
+        &[("inode_readlink", When::Always)],
+    ),
+    (
+        &[
+            "stat",
+            "lstat",
+            "fstat",
+            "newfstatat",
+            "statx",
+            "stat64",
+            "lstat64",
+            "fstat64",
+            "fstatat64",
+        ],
+        &[("inode_getattr", When::Always)],
+    ),
+    (
+        &[
+            "read",
+            "pread64",
+            "readv",
+            "preadv",
+            "preadv2",
+            "write",
+            "pwrite64",
+            "writev",
+            "pwritev",
+            "pwritev2",
+            "sendfile",
+            "sendfile64",
+            "getdents",
+            "getdents64",
+            "copy_file_range",
+            "splice",
+            "fallocate",
+        ],
+        &[("file_permission", When::Always)],
+    ),
+    (&["ioctl"], &[("file_ioctl", When::Always)]),
+    (&["fcntl", "fcntl64"], &[("file_fcntl", When::Always)]),
+    (&["flock"], &[("file_lock", When::Always)]),
+    (&["mmap", "mmap2"], &[("mmap_file", When::Always)]),
+    (
+        &["mprotect", "pkey_mprotect"],
+        &[("file_mprotect", When::Always)],
+    ),
+    (&["chroot"], &[("path_chroot", When::Always)]),
+    (
+        &["inotify_add_watch", "fanotify_mark"],
+        &[("path_notify", When::Always)],
+    ),
+    (&["mount"], &[("sb_mount", When::Always)]),
+    (&["umount", "umount2"], &[("sb_umount", When::Always)]),
+    (&["move_mount"], &[("move_mount", When::Always)]),
+    (&["pivot_root"], &[("sb_pivotroot", When::Always)]),
+    (
+        &["settimeofday", "clock_settime", "clock_settime64", "stime"],
+        &[("settime", When::Always)],
+    ),
+    (
+        &["adjtimex", "clock_adjtime", "clock_adjtime64"],
+        &[("capable", When::Capability(CAP_SYS_TIME))],
+    ),
+    (
+        &["init_module"],
+        &[("kernel_load_data", When::Detail(MODULE))],
+    ),
+    (
+        &["finit_module"],
+        &[("kernel_read_file", When::Detail(MODULE))],
+    ),
+    (
+        &["delete_module"],
+        &[("capable", When::Capability(CAP_SYS_MODULE))],
+    ),
+    (
+        &["kexec_load"],
+        &[("kernel_load_data", When::Detail(KEXEC))],
+    ),
+    (
+        &["kexec_file_load"],
+        &[("kernel_read_file", When::Detail(KEXEC))],
+    ),
+    (&["reboot"], &[("capable", When::Capability(CAP_SYS_BOOT))]),
+    (
+        &[
+            "sethostname",
+            "setdomainname",
+            "swapon",
+            "swapoff",
+            "setns",
+            "unshare",
+            "fsopen",
+            "fspick",
+            "mount_setattr",
+            "open_tree",
+            "lookup_dcookie",
+        ],
+        &[("capable", When::Capability(CAP_SYS_ADMIN))],
+    ),
+    (&["acct"], &[("capable", When::Capability(CAP_SYS_PACCT))]),
+    (
+        &["iopl", "ioperm"],
+        &[("capable", When::Capability(CAP_SYS_RAWIO))],
+    ),
+    (
+        &["vhangup"],
+        &[("capable", When::Capability(CAP_SYS_TTY_CONFIG))],
+    ),
+    (&["socket"], &[("socket_create", When::Always)]),
+    (&["socketpair"], &[("socket_socketpair", When::Always)]),
+    (&["bind"], &[("socket_bind", When::Always)]),
+    (&["connect"], &[("socket_connect", When::Always)]),
+    (&["listen"], &[("socket_listen", When::Always)]),
+    (&["accept", "accept4"], &[("socket_accept", When::Always)]),
+    (
+        &["sendto", "sendmsg", "sendmmsg"],
+        &[("socket_sendmsg", When::Always)],
+    ),
+    (
+        &["recvfrom", "recvmsg", "recvmmsg"],
+        &[("socket_recvmsg", When::Always)],
+    ),
+    (&["shutdown"], &[("socket_shutdown", When::Always)]),
+    (&["setsockopt"], &[("socket_setsockopt", When::Always)]),
+    (&["getsockopt"], &[("socket_getsockopt", When::Always)]),
+    (&["getsockname"], &[("socket_getsockname", When::Always)]),
+    (&["getpeername"], &[("socket_getpeername", When::Always)]),
+    (
+        &["fork", "vfork", "clone", "clone3"],
+        &[("task_alloc", When::Always)],
+    ),
+    (
+        &[
+            "kill",
+            "tkill",
+            "tgkill",
+            "rt_sigqueueinfo",
+            "rt_tgsigqueueinfo",
+            "pidfd_send_signal",
+        ],
+        &[("task_kill", When::Always)],
+    ),
+    (
+        &[
+            "setuid",
+            "setreuid",
+            "setresuid",
+            "setfsuid",
+            "setuid32",
+            "setreuid32",
+            "setresuid32",
+            "setfsuid32",
+        ],
+        &[("task_fix_setuid", When::Always)],
+    ),
+    (
+        &[
+            "setgid",
+            "setregid",
+            "setresgid",
+            "setfsgid",
+            "setgid32",
+            "setregid32",
+            "setresgid32",
+            "setfsgid32",
+        ],
+        &[("task_fix_setgid", When::Always)],
+    ),
+    (
+        &["setgroups", "setgroups32"],
+        &[("task_fix_setgroups", When::Always)],
+    ),
+    (&["prctl"], &[("task_prctl", When::Always)]),
+    (&["setpriority", "nice"], &[("task_setnice", When::Always)]),
+    (&["ioprio_set"], &[("task_setioprio", When::Always)]),
+    (&["ioprio_get"], &[("task_getioprio", When::Always)]),
+    (
+        &[
+            "sched_setscheduler",
+            "sched_setparam",
+            "sched_setattr",
+            "sched_setaffinity",
+        ],
+        &[("task_setscheduler", When::Always)],
+    ),
+    (
+        &[
+            "sched_getscheduler",
+            "sched_getparam",
+            "sched_getattr",
+            "sched_getaffinity",
+        ],
+        &[("task_getscheduler", When::Always)],
+    ),
+    (&["setpgid"], &[("task_setpgid", When::Always)]),
+    (&["getpgid"], &[("task_getpgid", When::Always)]),
+    (&["getsid"], &[("task_getsid", When::Always)]),
+    (
+        &["prlimit64"],
+        &[
+            ("task_prlimit", When::Always),
+            ("task_setrlimit", When::Always),
+        ],
+    ),
+    (&["setrlimit"], &[("task_setrlimit", When::Always)]),
+    (
+        &["move_pages", "migrate_pages"],
+        &[("task_movememory", When::Always)],
+    ),
+    (
+        &["ptrace"],
+        &[
+            ("ptrace_access_check", When::Always),
+            ("ptrace_traceme", When::Always),
+        ],
+    ),
+    (
+        &[
+            "process_vm_readv",
+            "process_vm_writev",
+            "pidfd_getfd",
+            "kcmp",
+        ],
+        &[("ptrace_access_check", When::Always)],
+    ),
+    (&["capset"], &[("capset", When::Always)]),
+    (&["capget"], &[("capget", When::Always)]),
+    (&["bpf"], &[("bpf", When::Always)]),
+    (&["perf_event_open"], &[("perf_event_open", When::Always)]),
+    (&["io_uring_setup"], &[("uring_allowed", When::Always)]),
+    (&["syslog"], &[("syslog", When::Always)]),
+    (&["quotactl", "quotactl_fd"], &[("quotactl", When::Always)]),
+    (
+        &["statfs", "fstatfs", "statfs64", "fstatfs64"],
+        &[("sb_statfs", When::Always)],
+    ),
+];
+
+/// What to do about a system call that no hook decides.
+const INSTEAD: &[(&[&str], &str)] = &[
+    (
+        &["access", "faccessat", "faccessat2", "chdir", "fchdir"],
+        "a rule about what is done with the file then, such as -S openat or -w path -p r",
+    ),
+    (
+        &["close", "dup", "dup2", "dup3", "close_range"],
+        "a rule about how the file was had, such as -S openat",
+    ),
+    (
+        &["utime", "utimes", "futimesat", "utimensat"],
+        "auditctl for this rule, or -S chmod,chown: the hooks of times know no path",
+    ),
+    (
+        &["exit", "exit_group", "wait4", "waitid"],
+        "auditctl for this rule: nothing is decided when a task ends",
+    ),
+    (
+        &["ipc", "socketcall"],
+        "the system calls that are behind it, such as -S connect or -S shmat",
+    ),
+    (
+        &["io_uring_enter", "io_uring_register", "io_submit"],
+        "the operations, such as -S openat: rules see them whoever asks",
+    ),
+];
+
+/// What decides the system call `name`.
+pub fn deciding(name: &str) -> Decided {
+    let Some(known) = super::syscalls::SYSCALLS.iter().find(|row| row.0 == name) else {
+        return Decided::Unknown;
+    };
+    let Some((_, hooks)) = DECIDED.iter().find(|(names, _)| names.contains(&name)) else {
+        let instead = INSTEAD.iter().find(|(names, _)| names.contains(&name));
+        return Decided::ByNone(instead.map_or("auditctl for this rule", |(_, text)| *text));
+    };
+    let tests = |when| match when {
+        When::Always => vec![],
+        When::Detail(values) => vec![Test::OneOf {
+            attr: Attr::Detail,
+            values: values.to_vec(),
+        }],
+        When::NotMasked(mask, value) => vec![Test::NotMasked {
+            attr: Attr::Detail,
+            mask,
+            value,
+        }],
+        When::Capability(value) => {
+            vec![
+                Test::Number {
+                    attr: Attr::Detail,
+                    op: Op::Equal,
+                    value,
+                },
+                Test::syscalls(&[(known.1, known.2)]),
+            ]
+        }
+    };
+    Decided::By(
+        hooks
+            .iter()
+            .map(|(hook, when)| (find(hook).expect("the table is of hooks"), tests(*when)))
+            .collect(),
+    )
+}
+
+/// The system calls that have hooks, as the documentation has them.
+#[cfg(test)]
+pub fn table() -> impl Iterator<Item = (&'static [&'static str], Vec<&'static str>)> {
+    DECIDED
+        .iter()
+        .map(|(names, hooks)| (*names, hooks.iter().map(|(hook, _)| *hook).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_row_is_of_hooks_and_system_calls() {
+        let mut seen = HashSet::new();
+        for (names, _) in DECIDED {
+            for name in *names {
+                assert!(seen.insert(*name), "{name} is there twice");
+                let Decided::By(hooks) = deciding(name) else {
+                    panic!("{name} is no system call of x86");
+                };
+                assert!(!hooks.is_empty());
+            }
+        }
+        for name in INSTEAD.iter().flat_map(|(names, _)| names.iter()) {
+            assert!(matches!(deciding(name), Decided::ByNone(_)), "{name}");
+        }
+        assert!(matches!(deciding("nonsense"), Decided::Unknown));
+    }
+
+    /// The documentation has the same table.
+    #[test]
+    fn the_documentation_has_every_row() {
+        let text = include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../Documentation/admin-guide/LSM/krsi-rules-syscalls.csv"
+        ));
+        let rows: Vec<String> = table()
+            .map(|(names, hooks)| format!("\"{}\",\"{}\"", names.join(" "), hooks.join(" ")))
+            .collect();
+        assert_eq!(text.lines().skip(1).collect::<Vec<_>>(), rows);
+    }
+
+    #[test]
+    fn hooks_of_access_have_paths() {
+        let names = |access| of_access(access).map(|hook| hook.name).collect::<Vec<_>>();
+        assert_eq!(names(EXECUTE), ["bprm_check_security"]);
+        assert_eq!(names(READ), ["file_open"]);
+        assert_eq!(names(ATTRIBUTES), ["path_link", "path_chmod", "path_chown"]);
+        assert!(names(WRITE).contains(&"path_unlink"));
+    }
+}

@@ -1,0 +1,819 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Policies in the kernel: how one comes into force, is replaced, shown, and removed.
+//!
+//! On each hook that rules are about there is one program that stays, the entry. It goes on in the
+//! program of the policy in force, which it finds in an array by the last bit of one number, the
+//! generation. A new policy is loaded beside the old one, into the places of the other bit; then
+//! the number is changed, which is all that anybody sees of it: each call of a hook reads it once,
+//! and is decided by the old policy as a whole or by the new one.
+//!
+//! What is pinned, beneath /sys/fs/bpf/krsi/policy:
+//!
+//! - `active`: the map that has the generation, 0 for none;
+//! - `hooks/HOOK/programs`, `hooks/HOOK/link`: the array of two programs, and the entry;
+//! - `generation-N/rules`, `counters`, `policy`: the maps of generation N that are read later.
+//!
+//! Whatever was left by a command that did not come to its end belongs to no generation in force:
+//! the next one removes it.
+
+use super::{
+    asm::{Asm, Code, Size, Symbol, R},
+    emit::{self, Programs, Target},
+    errno,
+    lower::{Lowered, Source},
+    parse,
+    plan::{plan, Plan},
+    policy::{Action, Policy},
+};
+use crate::{
+    error::{Error, Exit, Result},
+    kernel::{
+        bpf::{self, Map, NewMap, NewProgram},
+        btf::Kernel,
+        insn::Insn,
+    },
+};
+use libbpf_rs::libbpf_sys as sys;
+use rustix::fs::{flock, FlockOperation};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io,
+    os::{
+        fd::{AsRawFd, OwnedFd},
+        unix::fs::DirBuilderExt,
+    },
+    path::{Path, PathBuf},
+};
+
+const ROOT: &str = "/sys/fs/bpf/krsi";
+
+/// What is said of a policy in force, in its own map.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Description {
+    pub rules: Vec<Described>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Described {
+    pub file: String,
+    pub line: usize,
+    pub text: String,
+    pub action: String,
+    pub keys: Vec<String>,
+    pub hooks: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Counters {
+    pub hits: u64,
+    pub denials: u64,
+    pub errors: u64,
+}
+
+/// A policy in force, and its counters.
+pub struct InForce {
+    pub generation: u32,
+    pub description: Description,
+    pub counters: Vec<Counters>,
+}
+
+/// The directory that has the policy, locked against other commands.
+pub struct Store {
+    dir: PathBuf,
+    active: Map,
+    _lock: File,
+}
+
+fn failed(action: &str, error: &io::Error) -> Error {
+    Error::os(action, error)
+}
+
+struct Kernels<'a>(&'a Kernel);
+
+impl Target for Kernels<'_> {
+    fn offset(&self, structure: &str, path: &str) -> Option<u32> {
+        self.0.offset(structure, path)
+    }
+
+    fn has_audit(&self) -> bool {
+        self.0.function("krsi_audit_log").is_some()
+    }
+}
+
+impl Store {
+    /// The store, made if it is not there.
+    pub fn open() -> Result<Self> {
+        let dir = Path::new(ROOT).join("policy");
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true).mode(0o700);
+        builder.create(dir.join("hooks")).map_err(|error| {
+            failed("make a directory in /sys/fs/bpf", &error)
+                .hint("bpffs has to be mounted there: mount -t bpf bpf /sys/fs/bpf")
+        })?;
+        Self::locked(dir)
+    }
+
+    /// The store, if there is one.
+    pub fn existing() -> Result<Option<Self>> {
+        let dir = Path::new(ROOT).join("policy");
+        match fs::metadata(dir.join("active")) {
+            Ok(_) => Self::locked(dir).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::read(&dir, &error)),
+        }
+    }
+
+    fn locked(dir: PathBuf) -> Result<Self> {
+        let locked = || {
+            let lock = File::open(&dir)?;
+            flock(&lock, FlockOperation::LockExclusive)?;
+            Ok(lock)
+        };
+        let lock = locked().map_err(|error: io::Error| failed("lock the policy", &error))?;
+        let path = dir.join("active");
+        let open = || -> io::Result<Map> {
+            match bpf::pinned(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    let fd = bpf::create(&NewMap {
+                        kind: sys::BPF_MAP_TYPE_ARRAY,
+                        name: "krsi_active",
+                        key: 4,
+                        value: 4,
+                        entries: 1,
+                        flags: 0,
+                        types: None,
+                    })?;
+                    bpf::pin(&fd, &path)?;
+                    Map::new(fd)
+                }
+                other => Map::new(other?),
+            }
+        };
+        let active = open().map_err(|error| failed("open the policy", &error))?;
+        Ok(Self {
+            dir,
+            active,
+            _lock: lock,
+        })
+    }
+
+    /// The generation in force; 0 is none.
+    fn generation(&self) -> io::Result<u32> {
+        let value = self.active.lookup(&0u32.to_ne_bytes())?.unwrap_or_default();
+        Ok(value.try_into().map_or(0, u32::from_ne_bytes))
+    }
+
+    fn generation_dir(&self, generation: u32) -> PathBuf {
+        self.dir.join(format!("generation-{generation}"))
+    }
+
+    /// The hooks that have an entry.
+    fn entries(&self) -> io::Result<Vec<PathBuf>> {
+        let entries = fs::read_dir(self.dir.join("hooks"))?;
+        entries
+            .map(|entry| entry.map(|entry| entry.path()))
+            .collect()
+    }
+
+    /// What is in force.
+    pub fn in_force(&self) -> Result<Option<InForce>> {
+        let read = || -> io::Result<Option<InForce>> {
+            let generation = self.generation()?;
+            let dir = self.generation_dir(generation);
+            if generation == 0 || !dir.join("policy").exists() {
+                return Ok(None);
+            }
+            let policy = Map::new(bpf::pinned(&dir.join("policy"))?)?;
+            let text = policy.lookup(&0u32.to_ne_bytes())?.unwrap_or_default();
+            let description: Description = serde_json::from_slice(&text)?;
+            let counters = Map::new(bpf::pinned(&dir.join("counters"))?)?;
+            let counters = (0..description.rules.len() as u32)
+                .map(|index| {
+                    let value = counters.lookup(&index.to_ne_bytes())?.unwrap_or_default();
+                    Ok(Counters::sum(&value))
+                })
+                .collect::<io::Result<_>>()?;
+            Ok(Some(InForce {
+                generation,
+                description,
+                counters,
+            }))
+        };
+        read().map_err(|error| failed("read the policy in force", &error))
+    }
+
+    /// Puts a policy into force instead of the one that is.
+    pub fn replace(&self, lowered: &Lowered) -> Result {
+        let kernel = Kernel::load().map_err(|error| failed("read the kernel's types", &error))?;
+        let plan = plan(&lowered.policy);
+        let programs = emit::emit(&lowered.policy, &plan, &Kernels(&kernel))
+            .map_err(|why| Error::new(format!("the policy cannot be compiled: {why}")))?;
+        needs(&kernel, &lowered.policy, &plan)?;
+
+        let old = self
+            .generation()
+            .map_err(|error| failed("read the policy in force", &error))?;
+        // 0 means none, and the last bit has to change.
+        let new = if old == u32::MAX { 2 } else { old + 1 };
+        self.sweep(old)
+            .map_err(|error| failed("remove what is left of an earlier command", &error))?;
+        let mut made = Made {
+            store: self,
+            generation: new,
+            entries: Vec::new(),
+            done: false,
+        };
+        made.load(&kernel, lowered, &plan, &programs)?;
+        made.publish()
+            .map_err(|error| failed("put the policy into force", &error))?;
+        drop(made);
+        // The new one is in force; what this leaves, the next command removes.
+        if let Err(error) = self.sweep(new) {
+            crate::ui::warn(&format!("something is left of the old policy: {error}"));
+        }
+        Ok(())
+    }
+
+    /// Removes the policy; false if there was none.
+    pub fn clear(&self) -> Result<bool> {
+        let clear = || -> io::Result<bool> {
+            let was = self.generation()? != 0;
+            self.active
+                .update(&0u32.to_ne_bytes(), &0u32.to_ne_bytes())?;
+            self.sweep(0)?;
+            Ok(was)
+        };
+        clear().map_err(|error| failed("remove the policy", &error))
+    }
+
+    /// Removes whatever does not belong to `generation`.
+    fn sweep(&self, generation: u32) -> io::Result<()> {
+        let other = (!generation & 1).to_ne_bytes();
+        let own = (generation & 1).to_ne_bytes();
+        for dir in self.entries()? {
+            let programs = match bpf::pinned(&dir.join("programs")) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+                found => Some(Map::new(found?)?),
+            };
+            let mut used = false;
+            if let Some(programs) = programs {
+                if generation == 0 {
+                    programs.delete(&own)?;
+                }
+                programs.delete(&other)?;
+                used = generation != 0 && programs.lookup(&own)?.is_some();
+            }
+            if !used {
+                remove_entry(&dir)?;
+            }
+        }
+        for entry in fs::read_dir(&self.dir)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let number = name
+                .to_str()
+                .and_then(|name| name.strip_prefix("generation-"));
+            if number.is_some_and(|number| generation == 0 || number != generation.to_string()) {
+                remove_all(&entry.path())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Counters {
+    /// Of all CPUs.
+    fn sum(bytes: &[u8]) -> Self {
+        let mut sum = Self::default();
+        for cpu in bytes.chunks_exact(emit::COUNTERS_SIZE) {
+            let number = |at: usize| {
+                let bytes = cpu[at..at + 8].try_into().unwrap_or_default();
+                u64::from_ne_bytes(bytes)
+            };
+            sum.hits += number(0);
+            sum.denials += number(8);
+            sum.errors += number(16);
+        }
+        sum
+    }
+}
+
+/// Takes an entry from its hook. The link goes first: without it the rest is nothing.
+fn remove_entry(dir: &Path) -> io::Result<()> {
+    for name in ["link", "programs"] {
+        match fs::remove_file(dir.join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    fs::remove_dir(dir)
+}
+
+fn remove_all(dir: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        fs::remove_file(entry?.path())?;
+    }
+    fs::remove_dir(dir)
+}
+
+/// Refuses what this kernel cannot do.
+fn needs(kernel: &Kernel, policy: &Policy, plan: &Plan) -> Result {
+    let target = Kernels(kernel);
+    if !target.has_audit() {
+        let recorded = policy
+            .rules
+            .iter()
+            .find(|rule| rule.action == Action::Always);
+        if let Some(rule) = recorded {
+            return Err(Error::new(format!(
+                "{}:{}: this kernel cannot record what rules decide: it has no krsi_audit_log()",
+                rule.file, rule.line
+            ))
+            .hint("deny, kill and never work without it"));
+        }
+        let denies = policy.rules.iter().any(|rule| rule.action.errno() != 0);
+        if denies {
+            crate::ui::warn("this kernel has no krsi_audit_log(): denials are not recorded");
+        }
+    }
+    for hook in &plan.hooks {
+        if kernel.hook_function(hook.hook.name).is_none() {
+            let name = hook.hook.name;
+            let rule = &policy.rules[hook.first as usize];
+            return Err(Error::new(format!(
+                "{}:{}: this kernel has no hook {name}, which decides this rule",
+                rule.file, rule.line
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// A generation that is being made. Dropped before it is done, it leaves nothing.
+struct Made<'a> {
+    store: &'a Store,
+    generation: u32,
+    /// Arrays of the hooks, with the program of each.
+    entries: Vec<(Map, OwnedFd)>,
+    done: bool,
+}
+
+impl Drop for Made<'_> {
+    fn drop(&mut self) {
+        if !self.done {
+            let generation = self.store.generation();
+            if let Err(error) = generation.and_then(|old| self.store.sweep(old)) {
+                crate::ui::warn(&format!("something is left of the new policy: {error}"));
+            }
+        }
+    }
+}
+
+fn key(set: u32, text: &str, size: usize) -> Vec<u8> {
+    let mut key = set.to_ne_bytes().to_vec();
+    key.extend(text.as_bytes());
+    key.resize(4 + size, 0);
+    key
+}
+
+/// Minimal types: a number of 32 bits, and for each size a structure without members.
+fn types(sizes: &[usize]) -> Vec<u8> {
+    const MAGIC: u32 = 0x01_eb9f;
+    const INT: u32 = 1 << 24;
+    const STRUCT: u32 = 4 << 24;
+    let strings = b"\0u32\0memory\0";
+    let mut words = vec![1, INT, 4, 32];
+    for size in sizes {
+        words.extend([5, STRUCT, *size as u32]);
+    }
+    let length = 4 * words.len() as u32;
+    let header = [MAGIC, 24, 0, length, length, strings.len() as u32];
+    let mut bytes: Vec<u8> = header
+        .iter()
+        .chain(&words)
+        .flat_map(|word| word.to_ne_bytes())
+        .collect();
+    bytes.extend(strings);
+    bytes
+}
+
+impl Made<'_> {
+    /// Loads all of it, in force nowhere.
+    fn load(
+        &mut self,
+        kernel: &Kernel,
+        lowered: &Lowered,
+        plan: &Plan,
+        programs: &Programs,
+    ) -> Result {
+        let maps = self
+            .maps(kernel, lowered, plan, programs)
+            .map_err(|error| failed("make the maps of the policy", &error))?;
+        for program in &programs.programs {
+            let function = kernel.hook_function(program.hook).unwrap_or(0);
+            let insns = link(&program.code, &maps, kernel)?;
+            let name: String = program.hook.chars().take(15).collect();
+            let fd = bpf::load_lsm(&NewProgram {
+                name: &name,
+                function,
+                sleepable: program.sleepable,
+                insns: &insns,
+            })
+            .map_err(|error| rejected(program.hook, &error))?;
+            let array = self.entry(program.hook, program.sleepable, function)?;
+            self.entries.push((array, fd));
+        }
+        self.pins(lowered, &maps)
+            .map_err(|error| failed("pin the policy", &error))
+    }
+
+    fn maps(
+        &self,
+        kernel: &Kernel,
+        lowered: &Lowered,
+        plan: &Plan,
+        programs: &Programs,
+    ) -> io::Result<BTreeMap<String, Map>> {
+        let rules = &lowered.policy.rules;
+        let mut maps = BTreeMap::new();
+        let mut make = |name: &str, kind, key, value, entries: usize, flags| {
+            let short: String = format!("krsi_{name}").chars().take(15).collect();
+            let fd = bpf::create(&NewMap {
+                kind,
+                name: &short,
+                key,
+                value,
+                entries: entries.max(1),
+                flags,
+                types: None,
+            })?;
+            let map = Map::new(fd)?;
+            maps.insert(name.to_string(), map);
+            io::Result::Ok(())
+        };
+        let array = sys::BPF_MAP_TYPE_ARRAY;
+        make(emit::RULES, array, 4, emit::RULE_SIZE, rules.len(), 0)?;
+        make(
+            emit::COUNTERS,
+            sys::BPF_MAP_TYPE_PERCPU_ARRAY,
+            4,
+            emit::COUNTERS_SIZE,
+            rules.len(),
+            0,
+        )?;
+        if Kernels(kernel).has_audit() {
+            make(emit::EVENTS, array, 4, emit::EVENT_SIZE, rules.len(), 0)?;
+        }
+        for (size, name) in emit::CLASSES {
+            let count = plan
+                .sets
+                .exact
+                .keys()
+                .filter(|(_, text)| emit::class(text.len()) == *size)
+                .count();
+            make(name, sys::BPF_MAP_TYPE_HASH, 4 + size, 4, count, 0)?;
+        }
+        make(
+            emit::BENEATH,
+            sys::BPF_MAP_TYPE_LPM_TRIE,
+            4 + 4 + emit::BENEATH_SIZE,
+            4,
+            plan.sets.beneath.len(),
+            sys::BPF_F_NO_PREALLOC,
+        )?;
+        make(
+            emit::NETWORKS,
+            sys::BPF_MAP_TYPE_LPM_TRIE,
+            4 + 4 + 16,
+            4,
+            plan.sets.networks.len(),
+            sys::BPF_F_NO_PREALLOC,
+        )?;
+        if !programs.names.is_empty() {
+            make(
+                emit::NAMES,
+                array,
+                4,
+                programs.names.len(),
+                1,
+                sys::BPF_F_RDONLY_PROG,
+            )?;
+        }
+        let mut storages: BTreeMap<&str, usize> = programs
+            .texts
+            .iter()
+            .map(|(name, size)| (name.as_str(), *size))
+            .collect();
+        storages.insert(emit::STATE, emit::STATE_SIZE);
+        storages.insert(emit::STATE_NESTED, emit::STATE_SIZE);
+        let sizes: Vec<usize> = storages.values().copied().collect();
+        let btf = bpf::load_btf(&types(&sizes))?;
+        for (number, (name, size)) in (2..).zip(&storages) {
+            let short: String = format!("krsi_{name}").chars().take(15).collect();
+            let fd = bpf::create(&NewMap {
+                kind: sys::BPF_MAP_TYPE_TASK_STORAGE,
+                name: &short,
+                key: 4,
+                value: *size,
+                entries: 0,
+                flags: sys::BPF_F_NO_PREALLOC,
+                types: Some((&btf, 1, number)),
+            })?;
+            maps.insert((*name).to_string(), Map::new(fd)?);
+        }
+        fill(&maps, lowered, plan, programs)?;
+        Ok(maps)
+    }
+
+    /// The array of a hook's entry, which is attached if it is not there.
+    fn entry(&self, hook: &str, sleepable: bool, function: u32) -> Result<Map> {
+        let dir = self.store.dir.join("hooks").join(hook);
+        let action = format!("attach to {hook}");
+        match bpf::pinned(&dir.join("programs")) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            found => {
+                return found
+                    .and_then(Map::new)
+                    .map_err(|error| failed(&action, &error))
+            }
+        }
+        let array = bpf::create(&NewMap {
+            kind: sys::BPF_MAP_TYPE_PROG_ARRAY,
+            name: "krsi_policy",
+            key: 4,
+            value: 4,
+            entries: 2,
+            flags: 0,
+            types: None,
+        })
+        .and_then(Map::new)
+        .map_err(|error| failed(&action, &error))?;
+        let program = bpf::load_lsm(&NewProgram {
+            name: "krsi_policy",
+            function,
+            sleepable,
+            insns: &entry_program(&self.store.active, &array),
+        })
+        .map_err(|error| rejected(hook, &error))?;
+        let attach = || {
+            let link = bpf::attach(&program, sys::BPF_LSM_MAC)?;
+            fs::create_dir_all(&dir)?;
+            bpf::pin(array.fd(), &dir.join("programs"))?;
+            bpf::pin(&link, &dir.join("link"))
+        };
+        attach().map_err(|error: io::Error| failed(&action, &error))?;
+        Ok(array)
+    }
+
+    fn pins(&self, lowered: &Lowered, maps: &BTreeMap<String, Map>) -> io::Result<()> {
+        let dir = self.store.generation_dir(self.generation);
+        fs::create_dir_all(&dir)?;
+        for name in [emit::RULES, emit::COUNTERS] {
+            bpf::pin(maps[name].fd(), &dir.join(name))?;
+        }
+        let text = serde_json::to_vec(&describe(&lowered.policy))?;
+        let fd = bpf::create(&NewMap {
+            kind: sys::BPF_MAP_TYPE_ARRAY,
+            name: "krsi_text",
+            key: 4,
+            value: text.len(),
+            entries: 1,
+            flags: 0,
+            types: None,
+        })?;
+        let map = Map::new(fd)?;
+        map.update(&0u32.to_ne_bytes(), &text)?;
+        bpf::pin(map.fd(), &dir.join("policy"))
+    }
+
+    /// Puts it into force.
+    fn publish(&mut self) -> io::Result<()> {
+        let place = (self.generation & 1).to_ne_bytes();
+        for (array, program) in &self.entries {
+            array.update(&place, &program.as_raw_fd().to_ne_bytes())?;
+        }
+        self.store
+            .active
+            .update(&0u32.to_ne_bytes(), &self.generation.to_ne_bytes())?;
+        self.done = true;
+        Ok(())
+    }
+}
+
+fn describe(policy: &Policy) -> Description {
+    let rules = policy.rules.iter().map(|rule| {
+        let mut hooks: Vec<String> = Vec::new();
+        for case in &rule.cases {
+            if !hooks.iter().any(|hook| hook == case.hook.name) {
+                hooks.push(case.hook.name.into());
+            }
+        }
+        Described {
+            file: rule.file.clone(),
+            line: rule.line,
+            text: rule.text.clone(),
+            action: action_name(rule.action),
+            keys: rule.keys.clone(),
+            hooks,
+        }
+    });
+    Description {
+        rules: rules.collect(),
+    }
+}
+
+/// As it is written in rules.
+pub fn action_name(action: Action) -> String {
+    match action {
+        Action::Always => "always".into(),
+        Action::Never => "never".into(),
+        Action::Kill => "kill".into(),
+        Action::Deny(number) => match errno::name(number) {
+            Some(name) => format!("deny={name}"),
+            None => format!("deny={number}"),
+        },
+    }
+}
+
+/// The sources of a policy in force, to be changed and loaded again.
+pub fn sources(description: &Description) -> Result<Vec<Source>> {
+    let mut sources = Vec::new();
+    for rule in &description.rules {
+        let parsed = parse(&rule.file, &rule.text).map_err(|errors| {
+            Error::new(format!("the policy in force cannot be read: {}", errors[0]))
+        })?;
+        sources.extend(parsed.into_iter().map(|mut line| {
+            line.line = rule.line;
+            Source {
+                file: rule.file.clone(),
+                line,
+            }
+        }));
+    }
+    Ok(sources)
+}
+
+fn fill(
+    maps: &BTreeMap<String, Map>,
+    lowered: &Lowered,
+    plan: &Plan,
+    programs: &Programs,
+) -> io::Result<()> {
+    for (index, rule) in (0u32..).zip(&lowered.policy.rules) {
+        let mut flags = 0;
+        if rule.action != Action::Never {
+            flags |= emit::DO_RECORD;
+        }
+        if rule.action == Action::Kill {
+            flags |= emit::DO_KILL;
+        }
+        let errno = u32::from(rule.action.errno());
+        let mut value = flags.to_ne_bytes().to_vec();
+        value.extend(errno.to_ne_bytes());
+        maps[emit::RULES].update(&index.to_ne_bytes(), &value)?;
+        if let Some(events) = maps.get(emit::EVENTS) {
+            const AUDIT_KILL: u32 = 1;
+            let kill = if rule.action == Action::Kill {
+                AUDIT_KILL
+            } else {
+                0
+            };
+            let verdict = -i32::from(rule.action.errno());
+            let mut event = (index + 1).to_ne_bytes().to_vec();
+            event.extend(verdict.to_ne_bytes());
+            event.extend(kill.to_ne_bytes());
+            event.extend(0u32.to_ne_bytes());
+            event.extend(rule.keys.join("\x01").as_bytes());
+            event.truncate(emit::EVENT_SIZE - 1);
+            event.resize(emit::EVENT_SIZE, 0);
+            events.update(&index.to_ne_bytes(), &event)?;
+        }
+    }
+    for ((set, text), index) in &plan.sets.exact {
+        let size = emit::class(text.len());
+        let class = emit::CLASSES.iter().find(|(class, _)| *class == size);
+        let Some((_, name)) = class else { continue };
+        maps[*name].update(&key(*set, text, size), &index.to_ne_bytes())?;
+    }
+    for ((set, path), index) in &plan.sets.beneath {
+        let path = if path == "/" {
+            path.clone()
+        } else {
+            format!("{path}/")
+        };
+        let bits = 8 * (4 + path.len() as u32);
+        let mut key = bits.to_ne_bytes().to_vec();
+        key.extend(self::key(*set, &path, emit::BENEATH_SIZE));
+        maps[emit::BENEATH].update(&key, &index.to_ne_bytes())?;
+    }
+    for ((set, network, bits), index) in &plan.sets.networks {
+        let mut key = (32 + u32::from(*bits)).to_ne_bytes().to_vec();
+        key.extend(set.to_ne_bytes());
+        key.extend(network.to_be_bytes());
+        maps[emit::NETWORKS].update(&key, &index.to_ne_bytes())?;
+    }
+    if let Some(names) = maps.get(emit::NAMES) {
+        names.update(&0u32.to_ne_bytes(), &programs.names)?;
+        names.freeze()?;
+    }
+    Ok(())
+}
+
+/// The program that stays on a hook.
+fn entry_program(active: &Map, array: &Map) -> Vec<Insn> {
+    let mut asm = Asm::default();
+    asm.mov(R(6), R(1));
+    asm.value(R(2), "active", 0);
+    asm.load(Size::U32, R(3), R(2), 0);
+    asm.and(R(3), 1);
+    asm.mov(R(1), R(6));
+    asm.map(R(2), "programs");
+    asm.helper(sys::BPF_FUNC_tail_call);
+    asm.set(R(0), 0);
+    asm.exit();
+    let code = asm.finish().expect("it has no jumps");
+    let mut insns = code.insns;
+    for (at, symbol) in code.symbols {
+        let map = match symbol {
+            Symbol::Value(..) => active,
+            _ => array,
+        };
+        insns[at].set_imm(map.fd().as_raw_fd());
+    }
+    insns
+}
+
+/// Fills in what is only known now.
+fn link(code: &Code, maps: &BTreeMap<String, Map>, kernel: &Kernel) -> Result<Vec<Insn>> {
+    let mut insns = code.insns.clone();
+    for (at, symbol) in &code.symbols {
+        match symbol {
+            Symbol::Map(name) => insns[*at].set_imm(maps[name].fd().as_raw_fd()),
+            Symbol::Value(name, offset) => {
+                insns[*at].set_imm(maps[name].fd().as_raw_fd());
+                insns[*at + 1].set_imm(*offset as i32);
+            }
+            Symbol::Kfunc(name) => {
+                let function = kernel.function(name).ok_or_else(|| {
+                    Error::new(format!("this kernel has no {name}()"))
+                        .hint("krsi status tells whether KRSI is active")
+                })?;
+                insns[*at].set_imm(function as i32);
+            }
+        }
+    }
+    Ok(insns)
+}
+
+/// A program that the kernel refuses: never the user's mistake, unless he may not load any.
+fn rejected(hook: &str, error: &bpf::LoadError) -> Error {
+    if error.error.kind() == io::ErrorKind::PermissionDenied && error.log.is_empty() {
+        return failed("load a program", &error.error);
+    }
+    let path = std::env::temp_dir().join(format!("krsi-verifier-{}.log", std::process::id()));
+    let text = format!("{hook}: {}\n{}", error.error, error.log);
+    let hint = match write_new(&path, &text) {
+        Ok(()) => format!(
+            "please report it, with your rules and the file {}",
+            path.display()
+        ),
+        Err(error) => format!("please report it; the log could not be written: {error}"),
+    };
+    Error::new(format!(
+        "the kernel refuses the program for {hook}: this is a bug in krsi; nothing has changed"
+    ))
+    .hint(hint)
+    .exit(Exit::Bug)
+}
+
+/// Writes a file that is not there yet, nor a link to one.
+fn write_new(path: &Path, text: &str) -> io::Result<()> {
+    let _ = fs::remove_file(path);
+    let mut file = File::options().write(true).create_new(true).open(path)?;
+    io::Write::write_all(&mut file, text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_of_all_cpus() {
+        let mut bytes = Vec::new();
+        for number in [1u64, 2, 3, 10, 20, 30] {
+            bytes.extend(number.to_ne_bytes());
+        }
+        let sum = Counters::sum(&bytes);
+        assert_eq!((sum.hits, sum.denials, sum.errors), (11, 22, 33));
+    }
+
+    #[test]
+    fn keys_are_as_long_as_their_class() {
+        let key = key(7, "/etc", 64);
+        assert_eq!(key.len(), 68);
+        assert_eq!(&key[..9], b"\x07\0\0\0/etc\0");
+    }
+}

@@ -1,0 +1,403 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! How a hook's rules are looked for, so that many cost little more than a few.
+//!
+//! The first rule that matches decides, but rules need not be tried one after the other: of all
+//! that match, the one with the smallest number is taken. Rules that differ in one text or address
+//! only are one [`Branch`] with one lookup. What is tested by several branches is tested once: the
+//! tests make a tree, the cheap ones at its root.
+
+use super::{
+    hook::Hook,
+    policy::{How, Policy, Test, Text},
+};
+use std::collections::{BTreeMap, HashMap};
+
+/// The number of a rule, from 0.
+pub type Index = u32;
+
+/// What programs look up, for all hooks. A set is a number that is part of each key.
+#[derive(Debug, Default)]
+pub struct Sets {
+    pub exact: BTreeMap<(u32, String), Index>,
+    pub beneath: BTreeMap<(u32, String), Index>,
+    pub networks: BTreeMap<(u32, u128, u8), Index>,
+    count: u32,
+}
+
+impl Sets {
+    fn number(&mut self) -> u32 {
+        self.count += 1;
+        self.count
+    }
+
+    /// How many bytes the longest text of a set has.
+    pub fn longest(&self, set: u32) -> usize {
+        let texts = self.exact.range((set, String::new())..);
+        texts
+            .take_while(|((other, _), _)| *other == set)
+            .map(|((_, text), _)| text.len())
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// What is found for a path in a set is the longest directory that it is beneath; give that
+    /// the smallest number of all those.
+    fn inherit(&mut self) {
+        let entries: Vec<_> = self.beneath.keys().cloned().collect();
+        for (set, path) in entries {
+            let mut above = path.as_str();
+            while let Some(end) = above.rfind('/') {
+                above = if end == 0 { "/" } else { &above[..end] };
+                let inherited = self.beneath.get(&(set, above.into())).copied();
+                if let (Some(inherited), Some(own)) =
+                    (inherited, self.beneath.get_mut(&(set, path.clone())))
+                {
+                    *own = inherited.min(*own);
+                }
+                if end == 0 {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// A test of the tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A test that needs no map.
+    Plain(Test),
+    /// Whether a text is in a set, or is not.
+    Text {
+        text: Text,
+        how: How,
+        set: u32,
+        /// A text that is found gives the rule.
+        decides: bool,
+        equal: bool,
+    },
+    Address {
+        set: u32,
+        decides: bool,
+        equal: bool,
+    },
+}
+
+/// What is done where a step holds.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Then {
+    /// This rule matches.
+    Rule(Index),
+    /// The rule that a lookup has given matches.
+    Found,
+    Steps(Vec<Branch>),
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub struct Branch {
+    pub step: Option<Step>,
+    pub then: Then,
+    /// The first of its rules, and the first of them that denies.
+    pub first: Index,
+    pub first_denial: Option<Index>,
+}
+
+#[derive(Debug)]
+pub struct HookPlan {
+    pub hook: &'static Hook,
+    pub branches: Vec<Branch>,
+    pub first: Index,
+    pub first_denial: Option<Index>,
+}
+
+#[derive(Debug, Default)]
+pub struct Plan {
+    pub hooks: Vec<HookPlan>,
+    pub sets: Sets,
+}
+
+/// Rules that have the same tests but for the value of one.
+struct Group<'a> {
+    tests: Vec<&'a Test>,
+    /// The test whose value tells them apart.
+    key: Option<&'a Test>,
+    rules: Vec<(Index, Option<&'a Test>)>,
+    first_denial: Option<Index>,
+}
+
+/// How much a test costs, roughly.
+fn cost(test: &Test) -> u32 {
+    match test {
+        Test::Number { .. } | Test::NotMasked { .. } | Test::Compare { .. } => 0,
+        Test::OneOf { .. } => 1,
+        Test::Address { .. } => 2,
+        Test::Text { text, how, .. } => {
+            let lookup = u32::from(*how == How::Beneath);
+            lookup
+                + match text {
+                    Text::Comm => 3,
+                    Text::Path => 4,
+                    Text::Exe => 6,
+                    Text::ParentExe => 8,
+                    Text::Argument(_) => 10,
+                    Text::Environment(_) => 12,
+                    Text::AnyArgument => 14,
+                }
+        }
+    }
+}
+
+/// Whether the values of such tests can be keys that lead to rules.
+fn can_be_key(test: &Test) -> bool {
+    match test {
+        Test::Text { text, equal, .. } => *equal && *text != Text::AnyArgument,
+        Test::Address { equal, .. } => *equal,
+        _ => false,
+    }
+}
+
+/// `test` without its value.
+fn form(test: &Test) -> Test {
+    match test {
+        Test::Text {
+            text, how, equal, ..
+        } => Test::Text {
+            text: text.clone(),
+            how: *how,
+            values: Vec::new(),
+            equal: *equal,
+        },
+        Test::Address { equal, .. } => Test::Address {
+            network: std::net::Ipv6Addr::UNSPECIFIED,
+            bits: 0,
+            equal: *equal,
+        },
+        other => other.clone(),
+    }
+}
+
+/// Arranges the rules.
+pub fn plan(policy: &Policy) -> Plan {
+    let mut sets = Sets::default();
+    let hooks = policy.hooks().into_iter();
+    let hooks = hooks
+        .map(|hook| plan_hook(policy, hook, &mut sets))
+        .collect();
+    sets.inherit();
+    Plan { hooks, sets }
+}
+
+fn plan_hook(policy: &Policy, hook: &'static Hook, sets: &mut Sets) -> HookPlan {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    let mut by_form: HashMap<(Vec<&Test>, Option<Test>), usize> = HashMap::new();
+    let (mut first, mut first_denial) = (Index::MAX, None::<Index>);
+    for (index, rule) in (0..).zip(&policy.rules) {
+        let cases = rule.cases.iter().filter(|case| case.hook.name == hook.name);
+        for case in cases {
+            let mut tests: Vec<&Test> = case.tests.iter().collect();
+            tests.sort_by_key(|test| (cost(test), (*test).clone()));
+            // The cheapest of those, so that what costs more comes after it.
+            let at = tests.iter().position(|test| can_be_key(test));
+            let key = at.map(|at| tests.remove(at));
+            let denies = (rule.action.errno() != 0).then_some(index);
+            first = first.min(index);
+            first_denial = first_denial.or(denies);
+            let found = by_form.entry((tests.clone(), key.map(form)));
+            let group = *found.or_insert_with(|| {
+                groups.push(Group {
+                    tests,
+                    key,
+                    rules: Vec::new(),
+                    first_denial: None,
+                });
+                groups.len() - 1
+            });
+            groups[group].rules.push((index, key));
+            groups[group].first_denial = groups[group].first_denial.or(denies);
+        }
+    }
+    let mut branches = Vec::new();
+    // Texts that are tested only have one set for all.
+    let mut tested: HashMap<&Test, u32> = HashMap::new();
+    for group in &groups {
+        let first = group.rules[0].0;
+        let (steps, then) = steps(group, sets, &mut tested);
+        insert(&mut branches, &steps, then, first, group.first_denial);
+    }
+    HookPlan {
+        hook,
+        branches,
+        first,
+        first_denial,
+    }
+}
+
+/// The steps of a group, the cheap ones first.
+fn steps<'a>(
+    group: &Group<'a>,
+    sets: &mut Sets,
+    tested: &mut HashMap<&'a Test, u32>,
+) -> (Vec<Step>, Then) {
+    let mut steps: Vec<(u32, Step)> = Vec::new();
+    for test in &group.tests {
+        let step = match test {
+            Test::Text {
+                text,
+                how,
+                values,
+                equal,
+            } => {
+                let set = *tested.entry(test).or_insert_with(|| {
+                    let set = sets.number();
+                    values
+                        .iter()
+                        .for_each(|value| add_text(sets, *how, set, value, 0));
+                    set
+                });
+                Step::Text {
+                    text: text.clone(),
+                    how: *how,
+                    set,
+                    decides: false,
+                    equal: *equal,
+                }
+            }
+            Test::Address {
+                network,
+                bits,
+                equal,
+            } => {
+                let set = *tested.entry(test).or_insert_with(|| {
+                    let set = sets.number();
+                    sets.networks.insert((set, u128::from(*network), *bits), 0);
+                    set
+                });
+                Step::Address {
+                    set,
+                    decides: false,
+                    equal: *equal,
+                }
+            }
+            other => Step::Plain((*other).clone()),
+        };
+        steps.push((cost(test), step));
+    }
+    let Some(key) = group.key else {
+        let then = Then::Rule(group.rules[0].0);
+        return (steps.into_iter().map(|(_, step)| step).collect(), then);
+    };
+    let set = sets.number();
+    for (index, key) in &group.rules {
+        match key {
+            Some(Test::Text { how, values, .. }) => {
+                for value in values {
+                    add_text(sets, *how, set, value, *index);
+                }
+            }
+            Some(Test::Address { network, bits, .. }) => {
+                let entry = (set, u128::from(*network), *bits);
+                sets.networks.entry(entry).or_insert(*index);
+            }
+            _ => {}
+        }
+    }
+    let step = match key {
+        Test::Text { text, how, .. } => Step::Text {
+            text: text.clone(),
+            how: *how,
+            set,
+            decides: true,
+            equal: true,
+        },
+        _ => {
+            inherit_networks(sets, set);
+            Step::Address {
+                set,
+                decides: true,
+                equal: true,
+            }
+        }
+    };
+    let at = steps.iter().position(|(other, _)| *other > cost(key));
+    steps.insert(at.unwrap_or(steps.len()), (cost(key), step));
+    (
+        steps.into_iter().map(|(_, step)| step).collect(),
+        Then::Found,
+    )
+}
+
+/// Rules come in their order, so the first of equal values stays.
+fn add_text(sets: &mut Sets, how: How, set: u32, value: &str, index: Index) {
+    let map = match how {
+        How::Exactly => &mut sets.exact,
+        How::Beneath => &mut sets.beneath,
+    };
+    map.entry((set, value.into())).or_insert(index);
+}
+
+/// As [`Sets::inherit`], for networks.
+fn inherit_networks(sets: &mut Sets, set: u32) {
+    let entries: Vec<_> = sets
+        .networks
+        .iter()
+        .filter(|((other, ..), _)| *other == set)
+        .map(|((_, network, bits), index)| (*network, *bits, *index))
+        .collect();
+    for (network, bits, _) in &entries {
+        let covers = |(other, width, _): &&(u128, u8, Index)| {
+            let mask = u128::MAX.checked_shl(128 - u32::from(*width)).unwrap_or(0);
+            width <= bits && network & mask == *other
+        };
+        let least = entries
+            .iter()
+            .filter(covers)
+            .map(|(.., index)| *index)
+            .min();
+        if let Some(least) = least {
+            sets.networks.insert((set, *network, *bits), least);
+        }
+    }
+}
+
+/// Puts a group into the tree, beneath the steps that it shares with others.
+fn insert(
+    branches: &mut Vec<Branch>,
+    steps: &[Step],
+    then: Then,
+    first: Index,
+    first_denial: Option<Index>,
+) {
+    let Some((step, rest)) = steps.split_first() else {
+        branches.push(Branch {
+            step: None,
+            then,
+            first,
+            first_denial,
+        });
+        return;
+    };
+    let same = branches
+        .iter_mut()
+        .find(|branch| branch.step.as_ref() == Some(step) && matches!(branch.then, Then::Steps(_)));
+    let branch = match same {
+        Some(branch) => branch,
+        None => {
+            branches.push(Branch {
+                step: Some(step.clone()),
+                then: Then::Steps(Vec::new()),
+                first,
+                first_denial,
+            });
+            branches.last_mut().expect("it was just pushed")
+        }
+    };
+    branch.first = branch.first.min(first);
+    branch.first_denial = match (branch.first_denial, first_denial) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    };
+    if let Then::Steps(children) = &mut branch.then {
+        insert(children, rest, then, first, first_denial);
+    }
+}

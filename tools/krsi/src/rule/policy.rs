@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Rules with everything resolved: which hooks they are about, and what each test compares. What
+//! `lower` makes, `eval` runs, `plan` arranges and `emit` compiles.
+
+use super::hook::Hook;
+use serde::Serialize;
+use std::net::Ipv6Addr;
+
+pub use super::ast::Op;
+
+/// A number that an event has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Attr {
+    // Of the current task.
+    Pid,
+    Ppid,
+    Auid,
+    Session,
+    Personality,
+    /// 1 for the system calls of 32-bit programs.
+    Compat,
+    Uid,
+    Euid,
+    Suid,
+    Fsuid,
+    Gid,
+    Egid,
+    Sgid,
+    Fsgid,
+    /// The id of the cgroup at this depth.
+    Cgroup(u8),
+    /// The number of the system call, [`Test::IN_COMPAT`] with it for 32-bit programs.
+    Syscall,
+    Argument(u8),
+    // Of the object.
+    Inode,
+    DevMajor,
+    DevMinor,
+    ObjUid,
+    ObjGid,
+    FileType,
+    // Of the call of the hook.
+    Access,
+    RemotePort,
+    Detail,
+}
+
+/// A text that an event may have.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Text {
+    /// Any of the paths of the object.
+    Path,
+    Exe,
+    ParentExe,
+    Comm,
+    Argument(u32),
+    AnyArgument,
+    Environment(String),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum How {
+    Exactly,
+    /// It, or beneath it.
+    Beneath,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Test {
+    Number {
+        attr: Attr,
+        op: Op,
+        value: u64,
+    },
+    /// `attr & mask != value`
+    NotMasked {
+        attr: Attr,
+        mask: u64,
+        value: u64,
+    },
+    /// `attr` is one of these.
+    OneOf {
+        attr: Attr,
+        values: Vec<u64>,
+    },
+    Compare {
+        attr: Attr,
+        with: Attr,
+        equal: bool,
+    },
+    /// What is not there neither equals nor differs.
+    Text {
+        text: Text,
+        how: How,
+        /// One of these.
+        values: Vec<String>,
+        equal: bool,
+    },
+    /// IPv4 is ::ffff:0:0/96.
+    Address {
+        network: Ipv6Addr,
+        bits: u8,
+        equal: bool,
+    },
+}
+
+impl Test {
+    pub const IN_COMPAT: u64 = 1 << 32;
+
+    /// One of these system calls, by their numbers in 64-bit and in 32-bit programs.
+    pub fn syscalls(numbers: &[(Option<u16>, Option<u16>)]) -> Self {
+        let values = numbers.iter().flat_map(|(native, compat)| {
+            let compat = compat.map(|number| u64::from(number) | Self::IN_COMPAT);
+            native.map(u64::from).into_iter().chain(compat)
+        });
+        Self::OneOf {
+            attr: Attr::Syscall,
+            values: values.collect(),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    Always,
+    Never,
+    /// With this errno.
+    Deny(u16),
+    Kill,
+}
+
+impl Action {
+    /// The errno of the verdict, 0 if it allows.
+    pub fn errno(self) -> u16 {
+        const EPERM: u16 = 1;
+        match self {
+            Self::Always | Self::Never => 0,
+            Self::Deny(errno) => errno,
+            Self::Kill => EPERM,
+        }
+    }
+}
+
+/// A rule on one of its hooks. All tests have to hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Case {
+    pub hook: &'static Hook,
+    pub tests: Vec<Test>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    pub file: String,
+    pub line: usize,
+    /// As it was written.
+    pub text: String,
+    pub action: Action,
+    pub keys: Vec<String>,
+    pub cases: Vec<Case>,
+}
+
+/// What is in force at once: the first rule that matches decides.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    pub rules: Vec<Rule>,
+}
+
+impl Policy {
+    /// The hooks that rules are about, in the order of the table.
+    pub fn hooks(&self) -> Vec<&'static Hook> {
+        let used = |hook: &&Hook| {
+            let mut cases = self.rules.iter().flat_map(|rule| &rule.cases);
+            cases.any(|case| case.hook.name == hook.name)
+        };
+        super::hook::HOOKS.iter().filter(used).collect()
+    }
+}
