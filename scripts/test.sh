@@ -74,7 +74,7 @@ if [ -z "${TESTS:-}" ] || wanted cargo; then
 		echo "# krsi-test: end cargo $status"
 	} >"$out/krsi-command.cargo"
 fi
-! wanted tool_test.py || "$TOP/scripts/tools.sh"
+if wanted tool_test.py || wanted rule_test.py; then "$TOP/scripts/tools.sh"; fi
 boot krsi "lsm=$lsms,krsi $blobs kunit.autorun=1" krsi "${ordinary[@]}"
 boot bpf "lsm=$lsms,bpf" bpf "${both[@]}"
 if [ ${#neither[@]} -gt 0 ]; then

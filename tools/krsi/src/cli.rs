@@ -169,10 +169,16 @@ pub struct Check {
 pub struct Rule {
     #[command(flatten)]
     pub output: Output,
-    /// auditctl's options; one word is a line as in a file
+    /// Tell which of auditd's rules run as they are, which run better, and which stay with auditd
+    ///
+    /// The rules are those of the files that are named, else what auditctl -l lists, else what is
+    /// in /etc/audit/rules.d. Nothing is changed.
+    #[arg(long)]
+    pub from_auditd: bool,
+    /// auditctl's options; one word is a line as in a file. With --from-auditd: files
     #[arg(
         value_name = "RULE",
-        required = true,
+        required_unless_present = "from_auditd",
         trailing_var_arg = true,
         allow_hyphen_values = true
     )]

@@ -3,6 +3,7 @@
 //! The verbs: each collects what the kernel tells and shows it.
 
 mod check;
+mod from_auditd;
 mod generate;
 mod hooks;
 mod policy;

@@ -2,7 +2,7 @@
 
 //! `krsi rule`: what auditctl does with the kernel's rules, done with the policy in force.
 
-use super::policy;
+use super::{from_auditd, policy};
 use crate::{
     cli,
     error::{Error, Exit, Result},
@@ -20,6 +20,9 @@ use crate::{
 const FILE: &str = "command line";
 
 pub fn run(args: &cli::Rule) -> Result<Exit> {
+    if args.from_auditd {
+        return from_auditd::run(args);
+    }
     let json = args.output.json;
     let text = text(&args.words);
     if let [option, file] = args.words.as_slice() {

@@ -1,0 +1,743 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Rules in force: what `krsi load` and `krsi rule` make of them in the kernel.
+
+For each field, what is denied and what is not; that replacing a policy leaves no
+gap; that random rules load, and decide as `krsi check` says that they do.
+"""
+
+import contextlib
+import errno
+import json
+import os
+import pathlib
+import random
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+
+KRSI = os.environ.get("KRSI", "krsi")
+BPFFS = pathlib.Path("/sys/fs/bpf/krsi/policy")
+CGROUPS = pathlib.Path("/sys/fs/cgroup")
+SUCCESS, ERROR = 0, 1
+
+# Where files are made that rules are about, and where they are not.
+TOP = pathlib.Path(tempfile.mkdtemp(prefix="krsi_rule_"))
+HELD = TOP / "held"
+FREE = TOP / "free"
+
+
+def run(*args, **more):
+    return subprocess.run(
+        [KRSI, *args], capture_output=True, text=True, timeout=280, check=False, **more
+    )
+
+
+def equal(got, wanted, what=""):
+    assert got == wanted, f"{what}: {got!r} instead of {wanted!r}"
+
+
+def load(rules, status=SUCCESS):
+    result = run("load", "-", "--json", input=rules)
+    equal(result.returncode, status, f"load of {rules!r}: {result.stdout}{result.stderr}")
+    return json.loads(result.stdout)
+
+
+@contextlib.contextmanager
+def policy(rules):
+    load(rules)
+    try:
+        yield
+    finally:
+        result = run("unload")
+        equal(result.returncode, SUCCESS, result.stdout + result.stderr)
+
+
+def counters():
+    result = run("list", "--json")
+    equal(result.returncode, SUCCESS, result.stderr)
+    return [(rule["hits"], rule["denials"], rule["errors"])
+            for rule in json.loads(result.stdout)["rules"]]
+
+
+def attempt(call, *args, **more):
+    """0, or the errno that the call fails with."""
+    try:
+        result = call(*args, **more)
+    except OSError as error:
+        return error.errno
+    if isinstance(result, int) and result > 2 and call is os.open:
+        os.close(result)
+    return 0
+
+
+def write(path):
+    return attempt(pathlib.Path(path).write_text, "x")
+
+
+def read(path):
+    return attempt(pathlib.Path(path).read_bytes)
+
+
+def execute(*argv, env=None, executable=None):
+    """Status, or the errno that the exec fails with."""
+    try:
+        return subprocess.run(argv, env=env, executable=executable, check=False,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
+    except OSError as error:
+        return -error.errno
+
+
+def shell(script, *args):
+    return subprocess.run(["sh", "-c", script, "sh", *map(str, args)], capture_output=True,
+                          text=True, timeout=120, check=False)
+
+
+@contextlib.contextmanager
+def files():
+    """HELD and FREE, each with a file."""
+    for path in (HELD, FREE):
+        path.mkdir()
+        (path / "file").write_text("content")
+    try:
+        yield
+    finally:
+        shutil.rmtree(HELD, ignore_errors=True)
+        shutil.rmtree(FREE, ignore_errors=True)
+
+
+def test_argument():
+    with policy("-a deny=EACCES,exit -S execve -F argv[1]=--bad -k argument\n"):
+        equal(execute("/bin/true", "--bad"), -errno.EACCES)
+        equal(execute("/bin/true", "--bad2"), 0)
+        equal(execute("/bin/true", "x", "--bad"), 0, "another argument")
+        equal(execute("/bin/true"), 0, "no argument")
+        equal(execute("/bin/true", "--ba" + "d" * 300), 0, "a long one")
+        equal(counters(), [(1, 1, 0)])
+    equal(execute("/bin/true", "--bad"), 0, "after the policy")
+
+
+def test_any_argument():
+    long = "x" * 200
+    rules = f"-a deny,exit -S execve -F path=/bin/true -F argv=--bad\n" \
+            f"-a deny=EACCES,exit -S execve -F path=/bin/true -F argv={long}\n"
+    with policy(rules):
+        equal(execute("/bin/true", "a", "b", "--bad", "c"), -errno.EPERM)
+        equal(execute("/bin/true", *["a"] * 100, long), -errno.EACCES)
+        equal(execute("/bin/true", *["a"] * 100, long + "x"), 0)
+        equal(execute("/bin/false", "--bad"), 1, "another program")
+    with policy("-a deny,exit -S execve -F path=/bin/true -F argv!=--good\n"):
+        equal(execute("/bin/true", "--good"), 0)
+        equal(execute("/bin/true", "--other"), -errno.EPERM)
+
+
+def test_arguments_of_a_script():
+    with files():
+        script = FREE / "script"
+        script.write_text("#!/bin/sh -f\nexit 0\n")
+        script.chmod(0o755)
+        # The interpreter is asked about with its own arguments.
+        with policy("-a deny,exit -S execve -F path=/bin/sh -F argv[1]=-f\n"):
+            equal(execute(str(script)), -errno.EPERM)
+            equal(execute("/bin/sh", "-c", "exit 0"), 0)
+
+
+def test_environment():
+    rules = "-a deny,exit -S execve -F path=/bin/true -F env[KRSI_A]=1\n" \
+            "-a deny=EACCES,exit -S execve -F path=/bin/true -F env[KRSI_B]!=good\n"
+    with policy(rules):
+        equal(execute("/bin/true", env={"KRSI_A": "1"}), -errno.EPERM)
+        equal(execute("/bin/true", env={"KRSI_A": "2", "KRSI_B": "good"}), 0)
+        equal(execute("/bin/true", env={"KRSI_B": "bad"}), -errno.EACCES)
+        equal(execute("/bin/true", env={}), 0, "none of them")
+        equal(counters(), [(1, 1, 0), (1, 1, 0)])
+
+
+def test_path():
+    rules = f"-a deny=EACCES,exit -F path={HELD}/file -F perm=wa -k path\n"
+    with files(), policy(rules):
+        equal(write(HELD / "file"), errno.EACCES)
+        equal(read(HELD / "file"), 0, "reading")
+        equal(write(HELD / "other"), 0, "beside it")
+        equal(attempt(os.chmod, HELD / "file", 0o600), errno.EACCES)
+        equal(attempt(os.chown, HELD / "file", 0, 0), errno.EACCES)
+        equal(attempt(os.truncate, HELD / "file", 0), errno.EACCES)
+        equal(attempt(os.unlink, HELD / "file"), errno.EACCES)
+        equal(attempt(os.rename, HELD / "file", HELD / "moved"), errno.EACCES)
+        equal(attempt(os.rename, HELD / "other", HELD / "file"), errno.EACCES)
+        equal(attempt(os.link, HELD / "file", FREE / "link"), errno.EACCES)
+        denied = counters()[0]
+        equal(denied[0], denied[1])
+        assert denied[1] >= 8, denied
+        equal(denied[2], 0)
+
+
+def test_directory():
+    rules = f"-a deny=EACCES,exit -F dir={HELD} -F perm=w -k dir\n"
+    with files():
+        (HELD / "deep/er").mkdir(parents=True)
+        (TOP / "held-not").mkdir(exist_ok=True)
+        (FREE / "symlink").symlink_to(HELD)
+        with policy(rules):
+            equal(write(HELD / "file"), errno.EACCES)
+            equal(write(HELD / "deep/er/file"), errno.EACCES)
+            equal(write(FREE / "symlink/file"), errno.EACCES, "through a symbolic link")
+            equal(write(TOP / "held/../held/file"), errno.EACCES)
+            equal(write(TOP / "held-not/file"), 0, "a name that begins like it")
+            equal(attempt(os.mkdir, HELD / "new"), errno.EACCES)
+            equal(attempt(os.rmdir, HELD / "deep/er"), errno.EACCES)
+            equal(attempt(os.symlink, "x", HELD / "new"), errno.EACCES)
+            equal(attempt(os.mkfifo, HELD / "new"), errno.EACCES)
+            equal(attempt(os.rename, HELD / "deep", FREE / "deep"), errno.EACCES, "out")
+            equal(attempt(os.rename, FREE / "file", HELD / "in"), errno.EACCES, "in")
+            equal(attempt(os.link, FREE / "file", HELD / "hard"), errno.EACCES, "a hard link in")
+            # The directory itself is a name in its own path.
+            equal(attempt(os.rename, HELD, TOP / "away"), errno.EACCES)
+            equal(write(FREE / "file"), 0)
+
+
+def test_names_are_what_rules_are_about():
+    with files():
+        os.link(HELD / "file", FREE / "hard")
+        with policy(f"-a deny,exit -F dir={HELD} -F perm=rwa\n"):
+            equal(read(HELD / "file"), errno.EPERM)
+            equal(read(FREE / "hard"), 0, "a hard link is another name")
+        inode = (HELD / "file").stat().st_ino
+        with policy(f"-a deny,exit -S openat -F inode={inode & 0xffffffff} -F filetype=file\n"):
+            equal(read(FREE / "hard"), errno.EPERM, "the inode is the same")
+            equal(read(HELD / "file"), errno.EPERM)
+
+
+def test_bind_mounts_and_namespaces():
+    with files():
+        (FREE / "mount").mkdir()
+        with policy(f"-a deny,exit -F dir={HELD} -F perm=w\n"):
+            done = shell('mount --bind "$1" "$2/mount" && echo x >"$2/mount/file"; s=$?;'
+                         ' umount "$2/mount"; exit $s', HELD, FREE)
+            equal(done.returncode, 0, f"a bind mount has names of its own: {done.stderr}")
+            done = subprocess.run(["unshare", "-m", "sh", "-c", f"echo x >{HELD}/file"],
+                                  capture_output=True, text=True, check=False)
+            assert done.returncode != 0, "another mount namespace"
+            done = subprocess.run(["unshare", "-m", "sh", "-c", f"echo x >{FREE}/file"],
+                                  capture_output=True, text=True, check=False)
+            equal(done.returncode, 0, done.stderr)
+
+
+def test_chroot():
+    with files(), policy(f"-a deny,exit -F dir={HELD} -F perm=w\n"):
+        pid = os.fork()
+        if pid == 0:
+            os.chroot(TOP)
+            os._exit(attempt(os.open, "/held/file", os.O_WRONLY) * 2
+                     + attempt(os.open, "/free/file", os.O_WRONLY))
+        equal(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 2 * errno.EPERM)
+
+
+def test_deleted():
+    with files():
+        fd = os.open(HELD / "file", os.O_RDONLY)
+        other = os.open(FREE / "file", os.O_RDONLY)
+        os.unlink(HELD / "file")
+        os.unlink(FREE / "file")
+        with policy(f"-a deny,exit -F dir={HELD} -F perm=w\n"):
+            equal(attempt(os.open, f"/proc/self/fd/{fd}", os.O_WRONLY), errno.EPERM)
+            equal(attempt(os.open, f"/proc/self/fd/{other}", os.O_WRONLY), 0)
+            # What has no name at all.
+            ends = os.pipe()
+            equal(attempt(os.open, f"/proc/self/fd/{ends[1]}", os.O_WRONLY), 0)
+        for number in (fd, other, *ends):
+            os.close(number)
+
+
+def test_renamed():
+    with files():
+        with policy(f"-a deny,exit -F path={HELD}/file -F perm=r\n"):
+            equal(read(HELD / "file"), errno.EPERM)
+            os.rename(HELD / "file", FREE / "renamed")
+            equal(read(FREE / "renamed"), 0, "it is called otherwise now")
+            os.rename(FREE / "renamed", HELD / "file")
+            equal(read(HELD / "file"), errno.EPERM)
+
+
+def test_long_paths():
+    with files():
+        deep = HELD
+        for _ in range(10):
+            deep = deep / ("d" * 100)
+        deep.mkdir(parents=True)
+        (deep / "file").write_text("x")
+        (FREE / ("n" * 250)).write_text("x")
+        rules = f"-a deny,exit -F path={deep}/file -F perm=w\n" \
+                f"-a deny=EACCES,exit -F path={FREE}/{'n' * 250} -F perm=w\n"
+        with policy(rules):
+            equal(write(deep / "file"), errno.EPERM)
+            equal(write(FREE / ("n" * 250)), errno.EACCES)
+            equal(write(FREE / ("n" * 249)), 0)
+        with policy(f"-a deny,exit -F dir={HELD} -F perm=w\n"):
+            equal(write(deep / "file"), errno.EPERM)
+
+
+def test_path_that_cannot_be_told():
+    """Longer than the kernel's paths: a rule that denies does, and says so."""
+    with files():
+        os.chdir(FREE)
+        for _ in range(50):
+            os.mkdir("d" * 100)
+            os.chdir("d" * 100)
+        try:
+            with policy(f"-a deny=EACCES,exit -F dir={HELD} -F perm=w\n"):
+                equal(attempt(os.open, "file", os.O_WRONLY | os.O_CREAT), errno.EACCES)
+                hits, denials, errors = counters()[0]
+                assert hits == denials == errors >= 1, (hits, denials, errors)
+        finally:
+            os.chdir("/")
+
+
+def test_cgroup():
+    group = CGROUPS / "krsi_rule"
+    child = group / "child"
+    child.mkdir(parents=True)
+    try:
+        script = 'echo 0 >"$1/cgroup.procs" && exec /bin/true'
+        with policy("-a deny,exit -S execve -F path=/bin/true -F cgroup=/krsi_rule\n"):
+            assert shell(script, group).returncode != 0
+            assert shell(script, child).returncode != 0, "beneath it"
+            equal(shell(script, CGROUPS).returncode, 0)
+        with policy("-a deny,exit -S execve -F path=/bin/true -F cgroup!=/krsi_rule\n"):
+            equal(shell(script, group).returncode, 0)
+            assert shell(script, CGROUPS).returncode != 0
+    finally:
+        time.sleep(0.1)
+        child.rmdir()
+        group.rmdir()
+
+
+def test_programs():
+    shutil.copy("/bin/cat", TOP / "cat")
+    own = os.path.realpath(sys.executable)
+    try:
+        with files(), policy(f"-a deny,exit -S openat -F path={FREE}/file -F exe={TOP}/cat\n"):
+            equal(execute("/bin/cat", str(FREE / "file")), 0)
+            equal(execute(str(TOP / "cat"), str(FREE / "file")), 1)
+        with files(), policy(f"-a deny,exit -S openat -F path={FREE}/file -F comm=cat\n"):
+            equal(execute("/bin/cat", str(FREE / "file")), 1)
+            equal(read(FREE / "file"), 0)
+        with policy(f"-a deny,exit -S execve -F path=/bin/true -F pexe={own} -F ppid={os.getpid()}\n"):
+            equal(execute("/bin/true"), -errno.EPERM, "a child of this program")
+            equal(shell("/bin/true; exit $?").returncode, 0, "a child of a shell")
+    finally:
+        (TOP / "cat").unlink()
+
+
+def listener(family, address):
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.bind((address, 0))
+    sock.listen()
+    return sock
+
+
+def connect(address, family=socket.AF_INET):
+    with socket.socket(family, socket.SOCK_STREAM) as sock:
+        return attempt(sock.connect, address)
+
+
+def test_remote_address():
+    shell("ip link set lo up")
+    with listener(socket.AF_INET, "127.0.0.1") as one, listener(socket.AF_INET, "127.0.0.1") as two:
+        held, free = one.getsockname(), two.getsockname()
+        with policy(f"-a deny=EACCES,exit -S connect -F raddr=127.0.0.0/8 -F rport={held[1]}\n"):
+            equal(connect(held), errno.EACCES)
+            equal(connect(free), 0, "another port")
+            equal(connect(("::ffff:127.0.0.1", held[1]), socket.AF_INET6), errno.EACCES)
+        with policy("-a deny=EACCES,exit -S connect -F raddr=127.0.0.2\n"):
+            equal(connect(held), 0, "another address")
+            equal(connect(("127.0.0.2", held[1])), errno.EACCES)
+        with policy("-a deny=EACCES,exit -S connect -F raddr!=127.0.0.1\n"):
+            equal(connect(held), 0)
+            equal(connect(("127.0.0.2", held[1])), errno.EACCES)
+            with socket.socket(socket.AF_UNIX) as sock:
+                equal(attempt(sock.connect, "/nowhere"), errno.ENOENT, "no address at all")
+
+
+def test_messages():
+    shell("ip link set lo up")
+    with policy("-a deny=EACCES,exit -S sendto,sendmsg -F raddr=127.0.0.1 -F rport=9\n"):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            equal(attempt(sock.sendto, b"x", ("127.0.0.1", 9)), errno.EACCES)
+            equal(attempt(sock.sendto, b"x", ("127.0.0.1", 10)), 0)
+            equal(attempt(sock.sendto, b"x", ("127.0.0.2", 9)), 0)
+
+
+def test_system_calls():
+    rules = """\
+-a deny=EACCES,exit -S sethostname -k host
+-a deny=ENOSYS,exit -S settimeofday,clock_settime -k time
+-a deny=EBUSY,exit -S mount -k mount
+-a deny=EAGAIN,exit -S socket -F a0=2 -k socket
+-a deny=EISDIR,exit -S ptrace -k trace
+-a deny=EXDEV,exit -S setuid -F uid=0 -F ppid={} -k id
+""".format(os.getpid())
+    with policy(rules):
+        # Whoever asks for a capability knows one errno only.
+        equal(attempt(socket.sethostname, "x"), errno.EPERM)
+        equal(attempt(time.clock_settime, time.CLOCK_REALTIME, time.time()), errno.ENOSYS)
+        done = shell("mount -t tmpfs none /mnt")
+        assert done.returncode != 0 and "busy" in done.stderr.lower(), done
+        equal(attempt(socket.socket, socket.AF_INET), errno.EAGAIN)
+        equal(attempt(socket.socket, socket.AF_UNIX), 0, "another family")
+        pid = os.fork()
+        if pid == 0:
+            os._exit(attempt(os.setuid, 1000))
+        equal(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), errno.EXDEV)
+        hits = [counter[0] for counter in counters()]
+        equal([number > 0 for number in hits], [True, True, True, True, False, True], hits)
+
+
+def test_kill():
+    with files(), policy(f"-a kill,exit -F path={HELD}/file -F perm=w\n"):
+        pid = os.fork()
+        if pid == 0:
+            write(HELD / "file")
+            os._exit(0)
+        equal(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), -9)
+        equal((HELD / "file").read_text(), "content")
+        equal(counters(), [(1, 1, 0)])
+
+
+def test_first_match():
+    rules = f"""\
+-a never,exit -F path={HELD}/file -F perm=w -F uid=0
+-a deny,exit -F dir={TOP} -F perm=w
+-A deny=EACCES,exit -F path={HELD}/third -F perm=w
+"""
+    with files(), policy(rules):
+        equal(write(HELD / "file"), 0)
+        equal(write(HELD / "other"), errno.EPERM)
+        equal(write(HELD / "third"), errno.EACCES)
+
+
+def test_rule():
+    rule = f"-a deny,exit -F path={HELD}/file -F perm=w -k one"
+    with files():
+        equal(run("rule", rule).returncode, SUCCESS)
+        equal(run("rule", "-a", "deny=EACCES,exit", "-F", f"path={FREE}/file", "-F", "perm=w",
+                  "-k", "two").returncode, SUCCESS)
+        equal((write(HELD / "file"), write(FREE / "file")), (errno.EPERM, errno.EACCES))
+        listed = json.loads(run("rule", "--json", "-l").stdout)["rules"]
+        equal([(item["keys"], item["denials"]) for item in listed], [(["one"], 1), (["two"], 1)])
+        equal(run("rule", rule.replace("-a", "-d", 1)).returncode, SUCCESS)
+        equal((write(HELD / "file"), write(FREE / "file")), (0, errno.EACCES))
+        failed = run("rule", rule.replace("-a", "-d", 1))
+        equal(failed.returncode, ERROR)
+        assert "there is no such rule" in failed.stderr, failed.stderr
+        equal(write(FREE / "file"), errno.EACCES, "after a failure")
+        equal(run("rule", "-D", "-k", "two").returncode, SUCCESS)
+        equal(write(FREE / "file"), 0)
+        equal(run("rule", "-l").stdout, "No rules\n")
+
+
+def test_nothing_is_left():
+    with files():
+        with policy(f"-a deny,exit -F path={HELD}/file -F perm=w\n"):
+            assert (BPFFS / "hooks/file_open/link").exists()
+        equal([entry.name for entry in (BPFFS / "hooks").iterdir()], [])
+        equal([entry.name for entry in BPFFS.glob("generation-*")], [])
+        # What a command has left that did not come to its end.
+        load(f"-a deny,exit -F path={HELD}/file -F perm=w\n")
+        (BPFFS / "generation-4711").mkdir()
+        (BPFFS / "hooks/inode_nothing").mkdir()
+        load(f"-a deny,exit -F path={HELD}/file -F perm=x\n")
+        equal([entry.name for entry in (BPFFS / "hooks").iterdir()], ["bprm_check_security"])
+        equal(len(list(BPFFS.glob("generation-*"))), 1)
+        equal(write(HELD / "file"), 0)
+        run("unload")
+
+
+def test_failure_changes_nothing():
+    with files(), policy(f"-a deny,exit -F path={HELD}/file -F perm=w\n"):
+        for rules in ("nonsense\n", "-a deny,exit -S access\n", "-a deny,exit -S shmat\n",
+                      "-b 64\n"):
+            load(rules, status=ERROR)
+            equal(write(HELD / "file"), errno.EPERM, rules)
+        nobody = run("load", "-", input="-w /etc -p w\n", user=65534, group=65534)
+        equal(nobody.returncode, ERROR, nobody.stdout)
+        equal(write(HELD / "file"), errno.EPERM)
+
+
+def test_no_instant_without_policy():
+    """While policies replace each other, each call is decided by one of them."""
+    rules = [f"-a deny={name},exit -F path={HELD}/file -F perm=w\n" for name in ("EACCES", "EBUSY")]
+    # A hook that only one of them has.
+    rules[1] += "-a deny,exit -S sethostname\n"
+    seen = set()
+    done = threading.Event()
+
+    def ask():
+        while not done.is_set():
+            seen.add(attempt(os.open, HELD / "file", os.O_WRONLY))
+
+    with files(), policy(rules[0]):
+        threads = [threading.Thread(target=ask) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        try:
+            for number in range(12):
+                load(rules[number % 2])
+        finally:
+            done.set()
+            for thread in threads:
+                thread.join()
+    equal(seen, {errno.EACCES, errno.EBUSY})
+
+
+def test_many_rules():
+    with files():
+        rules = [f"-a deny,exit -F path={HELD}/f{number} -F perm=w -k k{number}\n"
+                 for number in range(1000)]
+        rules += [f"-w {FREE}/d{number} -p w -k w{number}\n".replace("-w ", "-a deny,exit -F dir=")
+                  .replace(" -p w", " -F perm=w") for number in range(200)]
+        with policy("".join(rules)):
+            equal(write(HELD / "f0"), errno.EPERM)
+            equal(write(HELD / "f999"), errno.EPERM)
+            equal(write(HELD / "f1000"), 0)
+            (FREE / "d200").mkdir()
+            equal(attempt(os.mkdir, FREE / "d199"), errno.EPERM)
+            equal(write(FREE / "d200/x"), 0)
+            hits = counters()
+            equal([number for number, hit in enumerate(hits) if hit[0]], [0, 999, 1199])
+
+
+def test_rules_of_many_forms():
+    """No two of them can be one lookup."""
+    rules = [f"-a deny,exit -S openat -F uid={50000 + number} -F path=/etc/x{number}\n"
+             for number in range(500)]
+    with policy("".join(rules)):
+        equal(read("/etc/hostname") in (0, errno.ENOENT), True)
+
+
+@contextlib.contextmanager
+def auditd():
+    """Debian's daemon, with a log of its own."""
+    log = pathlib.Path("/var/log/audit")
+    log.mkdir(parents=True, exist_ok=True)
+    config = pathlib.Path("/etc/audit/auditd.conf")
+    config.write_text("log_file = /var/log/audit/audit.log\nflush = none\nlog_format = RAW\n"
+                      "freq = 0\nspace_left = 2\nadmin_space_left = 1\n")
+    with subprocess.Popen(["auditd", "-n", "-s", "enable"], stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL) as daemon:
+        for _ in range(100):
+            if "enabled 1" in shell("auditctl -s").stdout and (log / "audit.log").exists():
+                break
+            time.sleep(0.1)
+        try:
+            yield
+        finally:
+            daemon.terminate()
+            daemon.wait(timeout=60)
+
+
+def found(key):
+    """What ausearch finds by a key: the records of KRSI, and whether the system call's is there."""
+    for _ in range(50):
+        out = shell('ausearch -k "$1" --raw </dev/null', key).stdout
+        if "type=SYSCALL" in out:
+            break
+        time.sleep(0.1)
+    lines = out.splitlines()
+    records = [line for line in lines if line.startswith("type=KERNEL_OTHER")]
+    return records, sum(line.startswith("type=SYSCALL") for line in lines)
+
+
+def test_records():
+    if not shutil.which("auditd"):
+        print("# there is no auditd here")
+        return
+    rules = f"""\
+-w {HELD} -p wa -k krsi-write
+-a deny,exit -S execve -F path=/bin/true -F argv[1]=--bad -k krsi-bad
+-a kill,exit -F path={FREE}/file -F perm=w -k krsi-kill
+-a always,exit -S connect -F raddr=127.0.0.1 -k krsi-net
+-a never,exit -F path={FREE}/never -F perm=w -k krsi-never
+"""
+    with files(), auditd(), policy(rules):
+        # Tasks that are older than audit have no events of system calls.
+        done = shell('echo x >"$1/file"; echo $$', HELD)
+        shell("/bin/true --bad")
+        shell('echo x >"$1/file"', FREE)
+        shell('echo x >"$1/never"', FREE)
+        execute(sys.executable, "-c",
+                "import socket; socket.socket().connect_ex(('127.0.0.1', 9))")
+        records, calls = found("krsi-write")
+        equal((len(records), calls), (1, 1), records)
+        for part in (f'path="{HELD}/file"', f"pid={done.stdout.strip()} ", "hook=file_open",
+                     "rule=1 ", "verdict=allow"):
+            assert part in records[0], (part, records)
+        records, calls = found("krsi-bad")
+        equal((len(records), calls), (1, 1), records)
+        assert "verdict=deny errno=1" in records[0] and "rule=2 " in records[0], records
+        records, calls = found("krsi-kill")
+        equal((len(records), calls), (1, 1), records)
+        assert "verdict=kill" in records[0], records
+        equal(found("krsi-net")[1], 1)
+        equal(found("krsi-never"), ([], 0))
+        equal([hits for hits, _, _ in counters()], [1, 1, 1, 1, 2])
+
+
+# Fields with values that no task or file here has, and where they can stand.
+SUBJECT = ["uid=54321", "euid!=54321", "suid<=7", "fsuid>=7", "gid=54321", "egid!=3", "sgid<9",
+           "fsgid>3", "auid=54321", "sessionid!=unset", "pid=4194000", "ppid>1", "pers=0",
+           "arch=b64", "arch=b32", "arch!=b32", "cgroup!=/", "cgroup=/"]
+PROGRAM = ["exe=/none", "exe!=/bin/none", "pexe=/none", "comm=none", "comm!=none"]
+OBJECT = ["inode=1", "devmajor=3", "devminor!=4", "obj_uid>=5", "obj_gid=6", "filetype=socket",
+          "filetype!=dir"]
+NAMES = ["path=/no/such", "path!=/no/such", "dir=/no/such", "dir!=/", "dir=/"]
+EXEC = ["argv[1]=none", "argv[3]!=none", "argv=none", "argv!=x", "env[A]=none", "env[BCD]!=b",
+        "argv[0]=" + "x" * 300]
+REMOTE = ["raddr=192.0.2.1", "raddr=2001:db8::/32", "raddr!=192.0.2.0/24", "rport=7", "rport>=7"]
+FILE_CALLS = ["openat", "truncate", "ftruncate", "unlink", "rmdir", "mkdir", "mknod", "symlink",
+              "link", "rename", "chmod", "chown", "stat", "ioctl", "fcntl", "flock", "read",
+              "mount", "move_mount", "pivot_root", "chroot", "finit_module", "inotify_add_watch"]
+DENTRY_CALLS = ["setxattr", "removexattr", "getxattr", "listxattr", "readlink"]
+OTHER_CALLS = ["mmap", "mprotect", "umount2", "settimeofday", "init_module", "socket", "bind",
+               "listen", "accept", "recvmsg", "shutdown", "setsockopt", "getsockopt", "clone",
+               "setuid", "setgid", "setgroups", "prctl", "capset", "capget", "bpf", "quotactl",
+               "statfs"]
+PATHLESS_CALLS = ["adjtimex", "delete_module", "sethostname", "unshare", "kill", "ptrace", "setpriority", "sched_setscheduler", "setpgid", "getpgid",
+                  "getsid", "prlimit64", "syslog", "perf_event_open"]
+# Those that are not asked of the machine while this runs, and never match what does.
+NEVER = "uid=54321"
+
+
+def random_rule(chance):
+    kind = chance.choice(["file", "file", "exec", "remote", "dentry", "other", "pathless"])
+    fields = {
+        "file": SUBJECT + PROGRAM + OBJECT + NAMES,
+        "exec": SUBJECT + PROGRAM + OBJECT + NAMES + EXEC,
+        "remote": SUBJECT + PROGRAM + REMOTE,
+        "dentry": SUBJECT + PROGRAM + OBJECT,
+        "other": SUBJECT + PROGRAM,
+        "pathless": SUBJECT + ["comm=none", "comm!=none"],
+    }[kind]
+    calls = {
+        "file": FILE_CALLS, "exec": ["execve"], "remote": ["connect", "sendto"],
+        "dentry": DENTRY_CALLS, "other": OTHER_CALLS, "pathless": PATHLESS_CALLS,
+    }[kind]
+    chosen = chance.sample(fields, chance.randint(0, 4))
+    call = ",".join(chance.sample(calls, min(len(calls), chance.randint(1, 3))))
+    action = chance.choice(["always", "deny", "deny=EACCES", "kill", "never"])
+    extra = ["a0=77"] if chance.random() < 0.2 else []
+    tests = chosen + extra + [NEVER]
+    chance.shuffle(tests)
+    # The architecture has to come first.
+    tests.sort(key=lambda test: not test.startswith("arch"))
+    before = [test for test in tests if test.startswith("arch")]
+    after = [test for test in tests if not test.startswith("arch")]
+    words = [f"-F {test}" for test in before] + [f"-S {call}"] + [f"-F {test}" for test in after]
+    return f"-a {action},exit {' '.join(words)}\n"
+
+
+def test_random_rules_load():
+    seed = int(os.environ.get("SEED", "1"))
+    chance = random.Random(seed)
+    for number in range(int(os.environ.get("ROUNDS", "15"))):
+        rules = "".join(random_rule(chance) for _ in range(chance.choice([1, 5, 40])))
+        result = run("load", "-", input=rules)
+        if result.returncode:
+            print(f"# seed {seed}, round {number}: {result.stderr}\n# " + rules.replace("\n", "\n# "))
+        equal(result.returncode, SUCCESS)
+    equal(run("unload").returncode, SUCCESS)
+
+
+def test_every_system_call_alone():
+    """Each hook takes a program of its own, with every kind of test that it can have."""
+    for call in FILE_CALLS + DENTRY_CALLS + OTHER_CALLS + PATHLESS_CALLS + ["execve", "connect"]:
+        rules = f"-a deny,exit -S {call} -F {NEVER}\n"
+        if call not in PATHLESS_CALLS:
+            rules += f"-a deny,exit -S {call} -F {NEVER} -F exe=/none -F pexe!=/none\n"
+        if call in FILE_CALLS:
+            rules += f"-a deny,exit -S {call} -F dir=/none -F path!=/none -F {NEVER}\n"
+        result = run("load", "-", input=rules)
+        equal(result.returncode, SUCCESS, f"{call}: {result.stderr}")
+    run("unload")
+
+
+def test_decides_as_check_says():
+    """Random rules about a few files: the rule whose counter moves is the one of krsi check."""
+    chance = random.Random(int(os.environ.get("SEED", "2")))
+    own = os.path.realpath(sys.executable)
+    with files():
+        places = [HELD / "file", HELD / "other", FREE / "file", HELD / "sub/file", HELD / "sub"]
+        (HELD / "sub").mkdir()
+        for path in (HELD / "other", HELD / "sub/file"):
+            path.write_text("x")
+        tests = [f"path={path}" for path in places] + \
+            [f"dir={path}" for path in (HELD, FREE, HELD / "sub", TOP)] + \
+            [f"path!={places[0]}", f"dir!={HELD}", "uid=0", "uid!=0", "gid>=0", "euid=5",
+             f"exe={own}", f"exe!={own}", "exe=/none", f"pid={os.getpid()}", "pid=1"]
+        for _ in range(8):
+            rules = "".join(
+                f"-a {chance.choice(['deny', 'never', 'deny=EACCES'])},exit -S openat "
+                f"-F perm={chance.choice(['r', 'w', 'rw'])} -F dir={TOP} " +
+                " ".join(f"-F {test}" for test in chance.sample(tests, chance.randint(1, 3))) + "\n"
+                for _ in range(chance.randint(2, 30)))
+            rules = f"-a never,exit -S openat -F dir!={TOP}\n" + rules
+            events, codes, rows = [], [], []
+            with policy(rules):
+                for path in places[:4]:
+                    for perm, flags in (("r", os.O_RDONLY), ("w", os.O_WRONLY), ("rw", os.O_RDWR)):
+                        before = counters()[1:]
+                        codes.append(attempt(os.open, path, flags))
+                        after = counters()[1:]
+                        moved = [number for number, (old, new) in enumerate(zip(before, after), 2)
+                                 if old[0] != new[0]]
+                        rows.append(moved)
+                        events.append(json.dumps({
+                            "hook": "file_open", "path": str(path), "perm": perm, "uid": 0,
+                            "gid": 0, "euid": 0, "exe": own, "pid": os.getpid(),
+                        }))
+            with tempfile.NamedTemporaryFile("w", suffix=".rules") as file:
+                file.write(rules)
+                file.flush()
+                args = [word for event in events for word in ("--event", event)]
+                result = run("check", file.name, "--json", *args)
+            equal(result.returncode, SUCCESS, result.stdout + result.stderr)
+            checked = json.loads(result.stdout)["events"]
+            for event, code, moved, told in zip(events, codes, rows, checked):
+                decision = told["decisions"][0]
+                rule = decision["rule"]
+                equal((moved, code), ([rule] if rule else [], decision["errno"]),
+                      f"{event}\n{rules}")
+
+
+def main():
+    lsms = pathlib.Path("/sys/kernel/security/lsm").read_text().split(",")
+    if "krsi" not in lsms:
+        print("TAP version 13\n1..0 # SKIP krsi is not active")
+        return 4
+    tests = [(name[5:], test) for name, test in globals().items() if name.startswith("test_")]
+    only = sys.argv[1:]
+    tests = [(name, test) for name, test in tests if not only or name in only]
+    failed = 0
+    print(f"TAP version 13\n1..{len(tests)}", flush=True)
+    for number, (name, test) in enumerate(tests, 1):
+        try:
+            test()
+            word = "ok"
+        except Exception:  # Whatever went wrong, the next tests can run.
+            for line in traceback.format_exc().splitlines():
+                print(f"# {line}")
+            word = "not ok"
+            failed += 1
+            run("unload")
+        print(f"{word} {number} {name}", flush=True)
+    shutil.rmtree(TOP, ignore_errors=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
