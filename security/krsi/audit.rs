@@ -290,7 +290,7 @@ impl<'a> Decision<'a> {
         count(&COUNTERS.written);
 
         // After the record, which makes sure of that of the system call.
-        if task && !self.keys.is_empty() {
+        if task {
             match audit::add_key(self.keys) {
                 Ok(()) => (),
                 Err(e) if e == ENOENT => count(&COUNTERS.no_syscall),
