@@ -209,8 +209,17 @@ struct perf_event {
 	int cpu;
 };
 
+/* Their names are what CO-RE looks at, and that they are no numbers. */
+enum bpf_map_type {
+	BPF_MAP_TYPE_UNSPEC,
+};
+
+enum bpf_prog_type {
+	BPF_PROG_TYPE_UNSPEC,
+};
+
 struct bpf_map {
-	__u32 map_type;
+	enum bpf_map_type map_type;
 	__u32 key_size;
 	__u32 value_size;
 	__u32 max_entries;
@@ -218,7 +227,7 @@ struct bpf_map {
 };
 
 struct bpf_prog {
-	__u32 type;
+	enum bpf_prog_type type;
 	__u32 len;
 };
 
