@@ -64,6 +64,21 @@ boot() {
 	echo "$status" >"$out/$name.status"
 }
 
+# must_panic NAME APPEND: boots, which must end before there is user space, with
+# the reason. What came of it is left as `cargo test` would.
+must_panic() {
+	local result=FAILED status=0
+	stage "Testing that $2 does not boot"
+	KERNEL=$BUILD/debug/bzImage CONSOLE=$out/panic-$1.log TIMEOUT=${TIMEOUT:-300} \
+		APPEND="lsm=$lsms,krsi $2 ${APPEND:-}" "$TOP/scripts/vm" true >/dev/null 2>&1 || status=$?
+	if [ "$status" != 0 ] && ! grep -q 'Run /.* as init process' "$out/panic-$1.log" &&
+		grep -q 'Kernel panic - not syncing: krsi: boot: .*inherit.bpf.o: ' "$out/panic-$1.log"; then
+		result=ok
+	fi
+	printf 'running 1 test\ntest panics ... %s\n# krsi-test: end boot-%s 0\n' "$result" "$1" \
+		>"$out/boot-$1.cargo"
+}
+
 rm -rf "$out"
 mkdir -p "$out"
 if [ -z "${TESTS:-}" ] || wanted cargo; then
@@ -85,6 +100,12 @@ if wanted blob_none_test; then
 fi
 if wanted blob_test; then
 	boot tomoyo "lsm=$lsms,tomoyo,krsi $blobs" - blob_test
+fi
+if wanted boot_test; then
+	# One of the objects in the image is refused, as if it could not be loaded.
+	boot permissive "lsm=$lsms,krsi krsi.boot=permissive krsi.boot_fail=inherit.bpf.o" - boot_test
+	must_panic enforce "krsi.boot_fail=inherit.bpf.o"
+	must_panic unknown "krsi.boot=Permissive krsi.boot_fail=inherit.bpf.o"
 fi
 if wanted both_test; then
 	boot krsi-first "lsm=$lsms,krsi,bpf" - both_test

@@ -91,6 +91,7 @@ DECLARE_PER_CPU(struct krsi_boot_cpu, krsi_boot_cpu);
 
 /* Rust: security/krsi/boot/mod.rs */
 void krsi_boot_setup(const char *mode);
+void krsi_boot_fail_setup(const char *object);
 void krsi_boot_reserve(void);
 bool krsi_boot_loading(void);
 bool krsi_boot_helper_allowed(u32 id);

@@ -34,6 +34,15 @@ static int __init krsi_boot_param(char *mode)
 }
 __setup("krsi.boot=", krsi_boot_param);
 
+#ifdef CONFIG_SECURITY_KRSI_KUNIT_TEST
+static int __init krsi_boot_fail_param(char *object)
+{
+	krsi_boot_fail_setup(object);
+	return 1;
+}
+__setup("krsi.boot_fail=", krsi_boot_fail_param);
+#endif
+
 BTF_ID_LIST_SINGLE(krsi_blob_ops_id, struct, krsi_blob_ops)
 
 /**

@@ -66,6 +66,39 @@ pub(crate) unsafe extern "C" fn krsi_boot_setup(mode: *const c_char) {
     }
 }
 
+/// The object whose loading fails, for tests: the end of its name, as a C string. Written at boot, by
+/// one CPU.
+#[cfg(CONFIG_SECURITY_KRSI_KUNIT_TEST)]
+static FAIL: Atomic<*mut c_void> = Atomic::new(core::ptr::null_mut());
+
+/// Takes the value of the boot parameter `krsi.boot_fail=`, which is for tests.
+///
+/// # Safety
+///
+/// `object` must be a C string that stays. To be called at boot, with one CPU.
+#[cfg(CONFIG_SECURITY_KRSI_KUNIT_TEST)]
+#[export]
+pub(crate) unsafe extern "C" fn krsi_boot_fail_setup(object: *const c_char) {
+    FAIL.store(object.cast_mut().cast(), Relaxed);
+}
+
+/// Whether the loading of an object has to fail, because a test asks for it.
+fn made_to_fail(_object: &str) -> bool {
+    #[cfg(CONFIG_SECURITY_KRSI_KUNIT_TEST)]
+    {
+        let text = FAIL.load(Relaxed);
+        // SAFETY: What was given to `krsi_boot_fail_setup` is a C string, and stays.
+        !text.is_null()
+            && _object
+                .as_bytes()
+                .ends_with(unsafe { CStr::from_char_ptr(text.cast()) }.to_bytes())
+    }
+    #[cfg(not(CONFIG_SECURITY_KRSI_KUNIT_TEST))]
+    {
+        false
+    }
+}
+
 /// Reserves the bytes that boot programs need. Called at boot, with one CPU, after the boot
 /// parameters were read and before the framework asks for sizes.
 ///
