@@ -65,8 +65,7 @@ impl Record {
         };
         let flags = GFP_ATOMIC | __GFP_NOWARN;
         // SAFETY: The context is the current task's, or null.
-        let buffer =
-            unsafe { bindings::audit_log_start(context, flags.as_raw(), kind as c_int) };
+        let buffer = unsafe { bindings::audit_log_start(context, flags.as_raw(), kind as c_int) };
         match NonNull::new(buffer) {
             // INVARIANT: The buffer was just made for the caller.
             Some(buffer) => Ok(Self {
@@ -77,6 +76,7 @@ impl Record {
         }
     }
 
+    /// Found out afterwards: a backlog that has room again by then looks like no memory.
     fn why_none(kind: u32) -> NoRecord {
         // SAFETY: FFI calls with no additional requirements.
         unsafe {

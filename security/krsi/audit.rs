@@ -90,7 +90,8 @@ static PATHS: [Atomic<bool>; hooks::COUNT] = [const { Atomic::new(false) }; hook
 
 /// Whether programs of a hook may write records.
 ///
-/// Not those that audit's filter asks whether there shall be a record.
+/// Not those that audit's filter asks whether there shall be a record, should that hook ever be
+/// offered to programs.
 ///
 /// May sleep.
 ///
@@ -232,7 +233,9 @@ impl<'a> Decision<'a> {
             .map_err(|_| NoRecord::Memory)?;
         let record = Record::start(audit::KERNEL_OTHER, task)?;
 
-        let facts = usize::try_from(hook).ok().and_then(|hook| hooks::FACTS.get(hook));
+        let facts = usize::try_from(hook)
+            .ok()
+            .and_then(|hook| hooks::FACTS.get(hook));
         record.format(fmt!(
             "lsm=krsi hook={} prog-id={} prog=",
             facts.map_or("?", |facts| facts.name),
@@ -272,7 +275,10 @@ impl<'a> Decision<'a> {
             }
             record.subject();
             let paths = usize::try_from(hook).is_ok_and(|hook| PATHS[hook].load(Relaxed));
-            match (paths || prog.sleepable()).then(|| dcache::current_exe(&mut scratch)).flatten() {
+            match (paths || prog.sleepable())
+                .then(|| dcache::current_exe(&mut scratch))
+                .flatten()
+            {
                 Some(exe) => texts.add("exe", exe, exe.len()),
                 None => record.format(fmt!(" exe=?")),
             }

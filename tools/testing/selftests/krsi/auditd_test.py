@@ -1,0 +1,215 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""KRSI's audit records as the tools of auditd find them: auditd, ausearch, aureport."""
+
+import contextlib
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+SECURITYFS = pathlib.Path("/sys/kernel/security")
+ACTIVE = "krsi" in (SECURITYFS / "lsm").read_text().split(",")
+
+
+def equal(got, wanted, what=""):
+    assert got == wanted, f"{what}: {got!r} instead of {wanted!r}"
+
+
+def run(*args):
+    return subprocess.run(args, capture_output=True, text=True, timeout=120, check=False)
+
+
+def counters():
+    lines = (SECURITYFS / "krsi/audit").read_text().splitlines()
+    return {name: int(value) for name, value in (line.split() for line in lines)}
+
+
+@contextlib.contextmanager
+def auditd():
+    """Debian's auditd, which writes to a directory that is yielded as the log's path."""
+    with tempfile.TemporaryDirectory() as name:
+        config = pathlib.Path(name) / "config"
+        config.mkdir()
+        (config / "plugins.d").mkdir()
+        log = pathlib.Path(name) / "audit.log"
+        (config / "auditd.conf").write_text(
+            f"log_file = {log}\nlog_format = RAW\nflush = SYNC\nlocal_events = yes\n"
+            "write_logs = yes\nlog_group = root\nspace_left = 2\nadmin_space_left = 1\n"
+            "max_log_file = 64\nnum_logs = 0\nmax_log_file_action = IGNORE\n"
+            "space_left_action = IGNORE\nadmin_space_left_action = IGNORE\n"
+            "disk_full_action = IGNORE\ndisk_error_action = IGNORE\n"
+            f"plugin_dir = {config / 'plugins.d'}\n")
+        (config / "auditd.conf").chmod(0o640)
+        with subprocess.Popen(["auditd", "-n", "-s", "enable", "-c", str(config)],
+                              stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as daemon:
+            try:
+                until = time.monotonic() + 30
+                while "type=DAEMON_START" not in (log.read_text() if log.exists() else ""):
+                    assert time.monotonic() < until, "auditd does not start"
+                    assert daemon.poll() is None, "auditd ends"
+                    time.sleep(0.1)
+                yield log
+            finally:
+                daemon.terminate()
+                run("auditctl", "-e", "0")
+
+
+@contextlib.contextmanager
+def policy():
+    """A program that writes a record of each call of getpgid(2) by a process of that name."""
+    with tempfile.TemporaryDirectory(dir="/sys/fs/bpf", prefix="krsi_auditd_") as name:
+        done = run("bpftool", "prog", "loadall", "auditd.bpf.o", f"{name}/x", "autoattach")
+        assert done.returncode == 0, done.stderr
+        try:
+            yield
+        finally:
+            for pin in pathlib.Path(name).glob("*/*"):
+                pin.unlink()
+            pathlib.Path(name, "x").rmdir()
+
+
+def ausearch(log, *args):
+    """The events that are found: each a list of records."""
+    done = run("ausearch", "--input", str(log), "--raw", *args)
+    events = {}
+    for line in done.stdout.splitlines():
+        serial = re.search(r"msg=audit\([\d.]+:(\d+)\)", line).group(1)
+        events.setdefault(serial, []).append(line)
+    return list(events.values())
+
+
+def triggered():
+    """A process with an audit context, as all have that begin after audit: it calls getpgid(2)."""
+    script = ("import os\n"
+              "open('/proc/self/comm', 'w').write('krsi_auditd')\n"
+              "try: os.getpgid(os.getpid())\n"
+              "except OSError as error: exit(error.errno)\n")
+    with subprocess.Popen([sys.executable, "-c", script]) as child:
+        pass
+    equal(child.returncode, 117)
+    return child.pid
+
+
+def wait_for(log, text):
+    until = time.monotonic() + 20
+    while text not in log.read_text():
+        assert time.monotonic() < until, f"{text} is not in the log: {log.read_text()[-3000:]}"
+        time.sleep(0.1)
+
+
+def test_found_by_key():
+    if not ACTIVE:
+        return
+    with auditd() as log, policy():
+        pid = triggered()
+        wait_for(log, "lsm=krsi ")
+        wait_for(log, "type=PROCTITLE")
+        events = ausearch(log, "-k", "krsi-key")
+        equal(len(events), 1, events)
+        kinds = [re.match(r"type=(\S+)", line).group(1) for line in events[0]]
+        assert {"SYSCALL", "KERNEL_OTHER"} <= set(kinds), kinds
+        (record,) = (line for line in events[0] if line.startswith("type=KERNEL_OTHER"))
+        for field in ("hook=task_getpgid", "verdict=deny", "errno=117", 'path="/a/path"',
+                      f" pid={pid} ", 'comm="krsi_auditd"', "key="):
+            assert field in record, (field, record)
+        # The second of its keys, and one that is part of another.
+        equal(len(ausearch(log, "-k", "second")), 1)
+        equal(len(ausearch(log, "-w", "-k", "krsi-key")), 1)
+        equal(len(ausearch(log, "-w", "-k", "krsi-ke")), 0)
+        # Also by what else tools ask for.
+        equal(len(ausearch(log, "-k", "krsi-key", "--pid", str(pid))), 1)
+        equal(len(ausearch(log, "-k", "krsi-key", "--success", "no")), 1)
+        equal(len(ausearch(log, "-m", "KERNEL_OTHER")), 1)
+        equal(len(ausearch(log, "-k", "krsi-key", "--exit", "-117")), 1)
+        report = run("aureport", "--input", str(log), "--key", "--summary").stdout
+        assert re.search(r"^1 +krsi-key$", report, re.M), report
+        assert re.search(r"^1 +second$", report, re.M), report
+        text = run("ausearch", "--input", str(log), "-k", "krsi-key", "-i").stdout
+        assert "path=/a/path" in text and "errno=" in text, text
+
+
+def test_beside_auditctl():
+    """An audit rule with a key for the same call: both keys find the one event."""
+    if not ACTIVE:
+        return
+    with auditd() as log, policy():
+        equal(run("auditctl", "-a", "always,exit", "-F", "arch=b64", "-S", "getpgid", "-k",
+                  "rule-key").returncode, 0)
+        try:
+            triggered()
+            wait_for(log, "lsm=krsi ")
+            wait_for(log, "type=PROCTITLE")
+        finally:
+            run("auditctl", "-D")
+        equal(len(ausearch(log, "-k", "krsi-key")), 1)
+        found = [event for event in ausearch(log, "-k", "rule-key")
+                 if any("lsm=krsi" in line for line in event)]
+        equal(len(found), 1)
+
+
+def test_not_about_auditd():
+    """No record is written about the daemon that would have to write it."""
+    if not ACTIVE:
+        return
+    with auditd() as log, policy():
+        own = counters()["own"]
+        triggered()
+        wait_for(log, "lsm=krsi ")
+        until = time.monotonic() + 20
+        while counters()["own"] == own:
+            assert time.monotonic() < until, "auditd's writes were not seen"
+            time.sleep(0.1)
+        equal(ausearch(log, "-k", "of-auditd"), [])
+
+
+def test_task_without_context():
+    """A task from before audit: there is a record, but no system call's, and it is counted."""
+    if not ACTIVE:
+        return
+    # This process began before the first auditd, unless the kernel was told to audit.
+    if "audit=1" in pathlib.Path("/proc/cmdline").read_text().split():
+        return
+    with auditd() as log, policy():
+        before = counters()
+        name = pathlib.Path("/proc/self/comm").read_text()
+        pathlib.Path("/proc/self/comm").write_text("krsi_auditd")
+        try:
+            os.getpgid(os.getpid())
+        except OSError as error:
+            equal(error.errno, 117)
+        finally:
+            pathlib.Path("/proc/self/comm").write_text(name)
+        wait_for(log, "lsm=krsi ")
+        after = counters()
+        equal(after["written"] > before["written"], True)
+        if after["no_syscall"] == before["no_syscall"]:
+            # An earlier test program had turned audit on before this one began.
+            equal(len(ausearch(log, "-k", "krsi-key")), 1)
+        else:
+            equal(len(ausearch(log, "-m", "KERNEL_OTHER", "--just-one")), 1)
+
+
+def main():
+    tests = [(name[5:], test) for name, test in globals().items() if name.startswith("test_")]
+    failed = 0
+    print(f"TAP version 13\n1..{len(tests)}", flush=True)
+    for number, (name, test) in enumerate(tests, 1):
+        try:
+            test()
+            word = "ok"
+        except Exception:  # Whatever went wrong, the next tests can run.
+            for line in traceback.format_exc().splitlines():
+                print(f"# {line}")
+            word = "not ok"
+            failed += 1
+        print(f"{word} {number} {name}", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
