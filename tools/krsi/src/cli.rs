@@ -13,7 +13,8 @@ Exit status:
   2  the command line is wrong
   3  KRSI is not active on this machine
   4  KRSI is active, but did not enforce the verdict of a program
-  5  the kernel refused a program that krsi made: a bug of krsi";
+  5  the kernel refused a program that krsi made: a bug of krsi
+  6  it was done, but some of what happened was lost, as the output says";
 
 /// Shows what KRSI enforces: the LSM whose decisions are BPF programs.
 #[derive(Debug, Parser)]
@@ -48,6 +49,17 @@ pub enum Command {
     ///
     /// Turns on BPF statistics while it runs. On a terminal q ends it.
     Top(Top),
+    /// Log every exec as it happens, with all of its arguments
+    ///
+    /// Tells who executes what, with which arguments and, if asked for, environment; what came of
+    /// it, and which hook denied it; and from which processes it comes. Nothing is cut: what did
+    /// not fit the buffer is said to be lost, and counted. Attaches programs while it runs; they
+    /// deny nothing. An exec that fails before the hooks are asked, as that of a file that is not
+    /// there, is shown without arguments.
+    #[command(after_help = EXIT)]
+    Exec(Exec),
+    /// Show the bytes that programs have in kernel objects, and claim and release slots
+    Blobs(Blobs),
     /// Check audit rules, and what they decide about events, without a kernel
     ///
     /// Rules are auditctl's, as in /etc/audit/rules.d, with the actions deny, deny=ERRNO and kill,
@@ -148,6 +160,93 @@ pub struct Top {
 }
 
 #[derive(Debug, Args)]
+pub struct Exec {
+    /// Show this variable of the environment; may be given several times
+    #[arg(long, value_name = "NAME", value_parser = variable)]
+    pub env: Vec<String>,
+    /// Only execs by this user: a number, or a name
+    #[arg(long, value_name = "USER", value_parser = user)]
+    pub uid: Option<u32>,
+    /// Only execs by this process
+    #[arg(long, value_name = "PID", value_parser = clap::value_parser!(u32).range(1..))]
+    pub pid: Option<u32>,
+    /// Only execs by processes of this name, before the exec; 15 bytes at most
+    #[arg(long, value_name = "NAME", value_parser = comm)]
+    pub comm: Option<String>,
+    /// Only execs in this cgroup and those below it: a directory in /sys/fs/cgroup
+    #[arg(long, value_name = "DIR")]
+    pub cgroup: Option<PathBuf>,
+    /// How many processes to name that the one comes from: 1 is its parent; 32 at most
+    #[arg(long, value_name = "N", default_value = "1",
+          value_parser = clap::value_parser!(u32).range(0..=32))]
+    pub parents: u32,
+    /// MiB that the buffer takes, a power of two to 1024; or KiB, as 64k
+    #[arg(long, value_name = "MIB", default_value = "16", value_parser = buffer)]
+    pub buffer: Buffer,
+    /// End after so many execs
+    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+    #[command(flatten)]
+    pub source: Source,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
+pub struct Blobs {
+    #[command(subcommand)]
+    pub change: Option<BlobChange>,
+    /// Also classes that nothing is reserved in, and slots that were released
+    #[arg(long)]
+    pub all: bool,
+    #[command(flatten)]
+    pub source: Source,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum BlobChange {
+    /// Claim a slot; one that is there already with the same values stays
+    Claim(BlobClaim),
+    /// Release a slot, whoever claimed it; its bytes are used again after the next boot
+    Release(BlobRelease),
+}
+
+#[derive(Debug, Args)]
+pub struct BlobClaim {
+    /// Class of objects, as inode
+    pub class: String,
+    /// Name of the slot
+    pub name: String,
+    /// Bytes
+    pub size: u32,
+    /// What the slot has to begin at a multiple of: 1, 2, 4 or 8
+    #[arg(long)]
+    pub align: Option<u32>,
+    /// What new credentials and tasks have in it
+    #[arg(long, value_parser = ["copy", "reset"])]
+    pub inherit: Option<String>,
+    #[command(flatten)]
+    pub source: Source,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Debug, Args)]
+pub struct BlobRelease {
+    /// Class of objects, as inode
+    pub class: String,
+    /// Name of the slot
+    pub name: String,
+    #[command(flatten)]
+    pub source: Source,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Debug, Args)]
 pub struct Check {
     /// Only check the syntax
     #[arg(long, conflicts_with_all = ["event", "events"])]
@@ -214,6 +313,12 @@ impl Command {
             Self::Hooks(args) => args.output.json,
             Self::Programs(args) => args.output.json,
             Self::Top(args) => args.output.json,
+            Self::Exec(args) => args.output.json,
+            Self::Blobs(args) => match &args.change {
+                None => args.output.json,
+                Some(BlobChange::Claim(args)) => args.output.json,
+                Some(BlobChange::Release(args)) => args.output.json,
+            },
             Self::Check(args) => args.output.json,
             Self::Rule(args) => args.output.json,
             Self::Load(args) => args.output.json,
@@ -231,6 +336,53 @@ fn interval(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Size of a buffer, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Buffer(pub u32);
+
+/// MiB, or KiB with a `k`: the kernel wants a power of two.
+fn buffer(text: &str) -> Result<Buffer, String> {
+    let (number, unit) = match text.strip_suffix('k') {
+        Some(number) => (number, 1 << 10),
+        None => (text, 1 << 20),
+    };
+    match number.parse::<u32>().ok().and_then(|n| n.checked_mul(unit)) {
+        Some(bytes) if bytes.is_power_of_two() && (4096..=1 << 30).contains(&bytes) => {
+            Ok(Buffer(bytes))
+        }
+        _ => Err("a power of two from 1 to 1024 is expected, or from 4k to 512k".into()),
+    }
+}
+
+fn variable(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.contains('=') {
+        return Err("the name of a variable is expected, without a value".into());
+    }
+    Ok(text.into())
+}
+
+fn comm(text: &str) -> Result<String, String> {
+    match text.len() {
+        1..=15 => Ok(text.into()),
+        _ => Err("1 to 15 bytes are expected: the kernel keeps no more of a name".into()),
+    }
+}
+
+/// A number, or a name of /etc/passwd.
+fn user(text: &str) -> Result<u32, String> {
+    if let Ok(uid) = text.parse() {
+        return Ok(uid);
+    }
+    let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    passwd
+        .lines()
+        .find_map(|line| {
+            let mut fields = line.split(':');
+            (fields.next()? == text).then(|| fields.nth(1)?.parse().ok())?
+        })
+        .ok_or_else(|| "/etc/passwd has no such user; a number is taken, too".into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -239,6 +391,23 @@ mod tests {
     #[test]
     fn is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn buffers() {
+        assert_eq!(buffer("16"), Ok(Buffer(16 << 20)));
+        assert_eq!(buffer("1024"), Ok(Buffer(1 << 30)));
+        assert_eq!(buffer("4k"), Ok(Buffer(4096)));
+        for wrong in ["0", "3", "2048", "4096", "2k", "-1", "4K", "", "k"] {
+            assert!(buffer(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn users() {
+        assert_eq!(user("0"), Ok(0));
+        assert_eq!(user("root"), Ok(0));
+        assert!(user("no such user").is_err());
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub enum Exit {
     NotEnforcing = 4,
     /// The kernel refused what this command made: a bug of this command.
     Bug = 5,
+    /// It was done, but some of what happened was lost.
+    Lost = 6,
 }
 
 impl From<Exit> for ExitCode {

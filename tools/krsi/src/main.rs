@@ -5,12 +5,14 @@
 //! - `cli`: the command line;
 //! - `cmd`: a file for each verb: what it collects and how it shows that;
 //! - `rule`: the language of rules, so far its syntax;
+//! - `exec`: what is executed, from the programs of `krsi exec`;
 //! - `kernel`: where it is collected: securityfs, bpf(2), BTF, procfs;
 //! - `ui`: tables, JSON, the terminal.
 
 mod cli;
 mod cmd;
 mod error;
+mod exec;
 mod kernel;
 mod rule;
 mod ui;

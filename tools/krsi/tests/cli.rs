@@ -129,6 +129,7 @@ fn status() {
         "  KRSI       abi 1; bpf_lsm cgroup",
         "  hooks      4, 2 with programs",
         "  programs   3",
+        "  audit      12 records written, 3 lost",
     ];
     assert_eq!(lines, expected);
 }
@@ -149,6 +150,7 @@ fn status_json() {
         "lsms": ["capability", "landlock", "lockdown", "yama", "krsi"],
         "abi": 1, "features": ["bpf_lsm", "cgroup"],
         "hooks": 4, "hooks_attached": 2, "programs": 3,
+        "audit": { "written": 12, "disabled": 0, "lost_backlog": 2, "lost_keys": 1 },
         "self_test": {
             "result": "not-run", "hook": "task_getpgid",
             "before": null, "attached": null, "after": null,
@@ -438,8 +440,12 @@ fn man_pages() {
         .collect();
     names.sort();
     let expected = [
+        "blobs",
+        "blobs-claim",
+        "blobs-release",
         "check",
         "completions",
+        "exec",
         "hooks",
         "list",
         "load",
@@ -452,6 +458,7 @@ fn man_pages() {
     ];
     let mut expected = expected.map(|verb| format!("krsi-{verb}.8")).to_vec();
     expected.push("krsi.8".into());
+    expected.sort();
     assert_eq!(names, expected);
 
     let page = fs::read_to_string(dir.join("krsi-status.8")).unwrap();
@@ -467,4 +474,47 @@ fn man_pages() {
         "{}",
         failed.err
     );
+}
+
+#[test]
+fn blobs() {
+    assert_eq!(
+        good(&["blobs", "--securityfs", "active"]),
+        "\
+CLASS  RESERVED  FREE
+inode        64    32
+task         32    24
+
+      SLOT  CLASS  NAME   OFFSET  SIZE  ALIGN  INHERIT  OWNER    STATE  OTHER
+1955274240  inode  label       0    24      8  reset    runtime  live   -
+        18  task   state       0     8      8  copy     boot     live   later=x
+"
+    );
+    let all = parsed(&good(&[
+        "blobs",
+        "--all",
+        "--json",
+        "--securityfs",
+        "active",
+    ]));
+    assert_eq!(all["classes"].as_array().map(Vec::len), Some(3));
+    assert_eq!(all["slots"][1]["state"], "released");
+    assert_eq!(all["slots"][2]["other"], json!({ "later": "x" }));
+    // The file is not there, or KRSI is not active.
+    assert_eq!(run(&["blobs", "--securityfs", "later"]).status, 1);
+    let inactive = run(&["blobs", "claim", "inode", "x", "8", "--securityfs", "bpf"]);
+    assert_eq!((inactive.status, inactive.out.as_str()), (3, ""));
+    // A name with a space would be another command.
+    let wrong = run(&["blobs", "release", "inode", "a b", "--securityfs", "active"]);
+    assert_eq!(wrong.status, 1);
+    assert!(wrong.err.contains("a name is a word"), "{}", wrong.err);
+}
+
+#[test]
+fn exec_needs_krsi() {
+    let run = run(&["exec", "--json", "--securityfs", "bpf"]);
+    assert_eq!(run.status, 3);
+    assert!(parsed(&run.out)["error"]["message"]
+        .as_str()
+        .is_some_and(|message| message.starts_with("KRSI is not active")));
 }

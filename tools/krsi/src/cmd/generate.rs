@@ -26,11 +26,15 @@ pub fn man(dir: &Path) -> Result {
     cli.build();
 
     fs::create_dir_all(dir).map_err(failed)?;
-    page(&cli, dir).map_err(failed)?;
-    for verb in cli.get_subcommands() {
-        page(verb, dir).map_err(failed)?;
-    }
-    Ok(())
+    pages(&cli, dir).map_err(failed)
+}
+
+/// A page for a command, and one for each of those below it.
+fn pages(command: &Command, dir: &Path) -> io::Result<()> {
+    page(command, dir)?;
+    command
+        .get_subcommands()
+        .try_for_each(|below| pages(below, dir))
 }
 
 fn page(command: &Command, dir: &Path) -> io::Result<()> {

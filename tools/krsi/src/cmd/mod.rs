@@ -2,7 +2,9 @@
 
 //! The verbs: each collects what the kernel tells and shows it.
 
+mod blobs;
 mod check;
+mod exec;
 mod from_auditd;
 mod generate;
 mod hooks;
@@ -25,6 +27,8 @@ pub fn run(command: Command) -> Result<Exit> {
         Command::Hooks(args) => hooks::run(&args)?,
         Command::Programs(args) => programs::run(&args)?,
         Command::Top(args) => top::run(&args)?,
+        Command::Exec(args) => return exec::run(&args),
+        Command::Blobs(args) => blobs::run(&args)?,
         Command::Check(args) => return check::run(&args),
         Command::Rule(args) => return rule::run(&args),
         Command::Load(args) => return policy::load(&args),

@@ -6,7 +6,7 @@ use crate::{
     cli,
     error::{Error, Exit, Result},
     kernel::{
-        securityfs::{Lsms, Securityfs},
+        securityfs::{Audit, Lsms, Securityfs},
         selftest::{self, Answers, Failure},
     },
     ui,
@@ -41,6 +41,8 @@ struct Report {
     hooks: Option<u32>,
     hooks_attached: Option<u32>,
     programs: Option<u32>,
+    /// Null too if the kernel has no audit.
+    audit: Option<Audit>,
     self_test: SelfTest,
 }
 
@@ -75,6 +77,7 @@ pub fn run(args: &cli::Status) -> Result<Exit> {
         hooks: None,
         hooks_attached: None,
         programs: None,
+        audit: None,
         self_test: SelfTest {
             result: Outcome::NotRun,
             hook: selftest::HOOK,
@@ -89,7 +92,7 @@ pub fn run(args: &cli::Status) -> Result<Exit> {
             report.state = match error.exit_status() {
                 Exit::Inactive => State::Inactive,
                 Exit::NotEnforcing => State::NotEnforcing,
-                Exit::Success | Exit::Error | Exit::Bug => State::Unknown,
+                Exit::Success | Exit::Error | Exit::Bug | Exit::Lost => State::Unknown,
             };
             report.reason = Some(error.message().into());
             report.hint = error.hint_text().map(String::from);
@@ -119,6 +122,7 @@ impl Report {
         self.hooks = Some(status.hooks);
         self.hooks_attached = Some(status.hooks_attached);
         self.programs = Some(status.programs);
+        self.audit = files.audit()?;
         if !status.active {
             return Err(Error::new("KRSI says that it is not active").exit(Exit::Inactive));
         }
@@ -156,6 +160,10 @@ impl Report {
         }
         if let Some(programs) = self.programs {
             line("programs", &programs.to_string());
+        }
+        if let Some(audit) = &self.audit {
+            let value = format!("{} records written, {} lost", audit.written(), audit.lost());
+            line("audit", &value);
         }
         if let (Some(before), Some(attached), Some(after)) = (
             self.self_test.before,

@@ -5,6 +5,7 @@
 use super::{bpf, mounts};
 use crate::ui;
 use std::{
+    collections::HashMap,
     fs::{self, File},
     io,
     os::{fd::AsFd, unix::fs::MetadataExt},
@@ -54,4 +55,28 @@ fn cgroup(dir: &Path) -> io::Result<Cgroup> {
         path: dir.into(),
         programs: bpf::cgroup_programs(file.as_fd())?,
     })
+}
+
+/// Where the cgroups are mounted.
+pub fn root() -> Option<PathBuf> {
+    mounts::of_type("cgroup2").ok()?.into_iter().next()
+}
+
+/// What each id is called, from the root of the cgroups: `/` is the root.
+pub fn paths() -> HashMap<u64, PathBuf> {
+    fn walk(root: &Path, dir: &Path, paths: &mut HashMap<u64, PathBuf>) {
+        if let (Ok(metadata), Ok(below)) = (fs::metadata(dir), dir.strip_prefix(root)) {
+            paths.insert(metadata.ino(), Path::new("/").join(below));
+        }
+        for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                walk(root, &entry.path(), paths);
+            }
+        }
+    }
+    let mut paths = HashMap::new();
+    if let Some(root) = root() {
+        walk(&root, &root, &mut paths);
+    }
+    paths
 }

@@ -443,6 +443,50 @@ def test_top_on_a_terminal():
     equal(b"\x1b[1m" in wrote, False, "NO_COLOR")
 
 
+def test_blobs():
+    if not ACTIVE:
+        equal(document("blobs", status=INACTIVE)["error"]["hint"] is not None, True)
+        return
+    lines = (SECURITYFS / "krsi/blobs").read_text().splitlines()
+    read = document("blobs", "--all")
+    equal([item["class"] for item in read["classes"]],
+          [line.split()[0].split("=")[1] for line in lines if line.startswith("class=")])
+    reserved = {item["class"]: item for item in read["classes"]}
+    if reserved["inode"]["free"] < 8:
+        equal(run("blobs", "claim", "inode", "tool", "8").returncode, ERROR)
+        return
+    free = reserved["inode"]["free"]
+    equal(document("blobs", "claim", "inode", "tool", "8")["done"], "claim inode tool 8")
+    try:
+        # Again, with the same values, and with others.
+        equal(run("blobs", "claim", "inode", "tool", "8").returncode, SUCCESS)
+        other = run("blobs", "claim", "inode", "tool", "16")
+        equal((other.returncode, other.stdout), (ERROR, ""))
+        assert "there is a slot of that name with other values" in other.stderr, other.stderr
+        read = document("blobs")
+        (slot,) = (slot for slot in read["slots"] if slot["name"] == "tool")
+        equal((slot["class"], slot["size"], slot["owner"], slot["state"]),
+              ("inode", 8, "runtime", "live"))
+        equal([item["free"] for item in read["classes"] if item["class"] == "inode"], [free - 8])
+        assert " tool " in run("blobs").stdout
+        wrong = [(("claim", "dentry", "x", "8"), "no such class"),
+                 (("claim", "inode", "X", "8"), "names are"),
+                 (("claim", "inode", "x", str(free)), "too few bytes"),
+                 (("release", "inode", "none"), "no slot of that name")]
+        wrong += [(("claim", name, "x", "8"), "nothing is reserved")
+                  for name, item in reserved.items() if not item["reserved"]][:1]
+        for args, hint in wrong:
+            done = run("blobs", *args)
+            equal(done.returncode, ERROR, args)
+            assert hint in done.stderr, (args, done.stderr)
+        nobody = run("blobs", "claim", "inode", "x", "8", user=65534, group=65534, extra_groups=[])
+        equal(nobody.returncode, ERROR)
+        assert "CAP_MAC_ADMIN" in nobody.stderr, nobody.stderr
+    finally:
+        equal(run("blobs", "release", "inode", "tool").returncode, SUCCESS)
+    equal([slot for slot in document("blobs")["slots"] if slot["name"] == "tool"], [])
+
+
 def main():
     tests = [(name[5:], test) for name, test in globals().items() if name.startswith("test_")]
     failed = 0

@@ -4,12 +4,13 @@
 
 mod parse;
 
-pub use parse::{Hook, Lsms, Status, Version};
+pub use parse::{Audit, Blobs, Hook, Lsms, Status, Version};
 
 use super::{btf, mounts};
 use crate::error::{Error, Exit, Result};
 use std::{
-    fs, io,
+    fs,
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -69,6 +70,31 @@ impl Securityfs {
     /// Every hook of the kernel, in the kernel's order.
     pub fn hooks(&self) -> Result<Vec<Hook>> {
         self.parsed("hooks", parse::hooks)
+    }
+
+    /// The classes of blobs and their slots.
+    pub fn blobs(&self) -> Result<Blobs> {
+        self.parsed("blobs", parse::blobs)
+    }
+
+    /// Gives the kernel a command about blobs.
+    pub fn command_blobs(&self, command: &str) -> io::Result<()> {
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .open(self.root.join("krsi").join("blobs"))?;
+        // At once: each write is a command.
+        match file.write(command.as_bytes())? {
+            len if len == command.len() => Ok(()),
+            _ => Err(io::Error::other("the kernel took a part of the command")),
+        }
+    }
+
+    /// The counters of audit records; none if the kernel has no audit.
+    pub fn audit(&self) -> Result<Option<Audit>> {
+        if !self.root.join("krsi").join("audit").exists() {
+            return Ok(None);
+        }
+        self.parsed("audit", parse::audit).map(Some)
     }
 
     fn parsed<T>(&self, file: &str, parse: fn(&str) -> parse::Result<T>) -> Result<T> {

@@ -4,7 +4,10 @@
 //! are passed over: the kernel may add some.
 
 use serde::Serialize;
-use std::{collections::HashMap, str::FromStr};
+use std::{
+    collections::{BTreeMap, HashMap},
+    str::FromStr,
+};
 
 /// What is wrong with a file.
 pub type Result<T> = std::result::Result<T, String>;
@@ -166,6 +169,119 @@ fn programs(list: &str) -> Result<Vec<Program>> {
         .collect()
 }
 
+/// `krsi/audit`: a counter a line, in the kernel's order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Audit(BTreeMap<String, u64>);
+
+impl Audit {
+    fn sum(&self, wanted: impl Fn(&str) -> bool) -> u64 {
+        let counters = self.0.iter().filter(|(name, _)| wanted(name));
+        counters.fold(0, |sum, (_, count)| sum.saturating_add(*count))
+    }
+
+    /// Records that were written.
+    pub fn written(&self) -> u64 {
+        self.sum(|name| name == "written")
+    }
+
+    /// Records, or keys of records, that should have been and were not.
+    pub fn lost(&self) -> u64 {
+        self.sum(|name| name.starts_with("lost_"))
+    }
+}
+
+pub fn audit(text: &str) -> Result<Audit> {
+    let values = values(text);
+    let counter = |name: &&str| Ok(((*name).to_string(), number(&values, name)?));
+    let counters: Result<BTreeMap<_, _>> = values.keys().map(counter).collect();
+    let counters = counters?;
+    if !counters.contains_key("written") {
+        return Err("there is no line 'written'".into());
+    }
+    Ok(Audit(counters))
+}
+
+/// `krsi/blobs`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Blobs {
+    pub classes: Vec<Class>,
+    pub slots: Vec<Slot>,
+}
+
+/// A class of objects, and how many bytes each has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Class {
+    pub class: String,
+    pub reserved: u32,
+    pub free: u32,
+}
+
+/// Bytes that were claimed in a class.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Slot {
+    pub slot: u32,
+    pub class: String,
+    pub name: String,
+    pub offset: u32,
+    pub size: u32,
+    pub align: u32,
+    /// None for classes that do not inherit.
+    pub inherit: Option<String>,
+    pub owner: String,
+    pub state: String,
+    /// What later kernels add.
+    pub other: BTreeMap<String, String>,
+}
+
+pub fn blobs(text: &str) -> Result<Blobs> {
+    let mut blobs = Blobs::default();
+    for (number, line) in text.lines().enumerate() {
+        blob_line(&mut blobs, line).map_err(|what| format!("line {}: {what}", number + 1))?;
+    }
+    Ok(blobs)
+}
+
+fn blob_line(blobs: &mut Blobs, line: &str) -> Result<()> {
+    let fields: HashMap<_, _> = line
+        .split(' ')
+        .filter_map(|word| word.split_once('='))
+        .collect();
+    let text = |name: &str| {
+        let value = fields
+            .get(name)
+            .ok_or_else(|| format!("there is no '{name}'"))?;
+        Ok::<_, String>((*value).to_string())
+    };
+    if line.starts_with("class=") {
+        blobs.classes.push(Class {
+            class: text("class")?,
+            reserved: number(&fields, "reserved")?,
+            free: number(&fields, "free")?,
+        });
+    } else if line.starts_with("slot=") {
+        let known = [
+            "slot", "class", "name", "offset", "size", "align", "inherit", "owner", "state",
+        ];
+        let other = fields.iter().filter(|(name, _)| !known.contains(name));
+        blobs.slots.push(Slot {
+            slot: number(&fields, "slot")?,
+            class: text("class")?,
+            name: text("name")?,
+            offset: number(&fields, "offset")?,
+            size: number(&fields, "size")?,
+            align: number(&fields, "align")?,
+            inherit: text("inherit").ok(),
+            owner: text("owner")?,
+            state: text("state")?,
+            other: other
+                .map(|(name, value)| ((*name).to_string(), (*value).to_string()))
+                .collect(),
+        });
+    }
+    Ok(())
+}
+
 /// Lines of a name and a value.
 fn values(text: &str) -> HashMap<&str, &str> {
     let pair = |line| str::split_once(line, ' ').unwrap_or((line, ""));
@@ -233,6 +349,41 @@ mod tests {
                 .active
         );
         assert!(status(&text.replace("programs", "program")).is_err());
+    }
+
+    #[test]
+    fn audit_file() {
+        let read = audit("written 5\ndisabled 1\nlost_backlog 2\nlost_keys 1\nlater 9\n").unwrap();
+        assert_eq!((read.written(), read.lost()), (5, 3));
+        assert!(audit("").is_err());
+        assert!(audit("written -1\n").is_err());
+        assert!(audit("written 1\nlost_memory x\n").is_err());
+    }
+
+    #[test]
+    fn blob_lines() {
+        let slot = "slot=1955274240 class=inode name=label offset=0 size=24 align=8 inherit=reset \
+                    owner=runtime state=live";
+        let text =
+            format!("class=inode reserved=64 free=40\n{slot} xattr=security.bpf.l\nlater=1\n");
+        let read = blobs(&text).unwrap();
+        assert_eq!((read.classes.len(), read.slots.len()), (1, 1));
+        assert_eq!((read.classes[0].reserved, read.classes[0].free), (64, 40));
+        let label = &read.slots[0];
+        assert_eq!(
+            (label.slot, label.size, label.align),
+            (1_955_274_240, 24, 8)
+        );
+        assert_eq!(label.inherit.as_deref(), Some("reset"));
+        assert_eq!(label.other.len(), 1);
+        assert_eq!(label.other["xattr"], "security.bpf.l");
+        assert_eq!(
+            blobs(&slot.replace("owner=runtime ", "")),
+            Err("line 1: there is no 'owner'".into())
+        );
+        assert!(blobs(&slot.replace("size=24", "size=-1")).is_err());
+        assert!(blobs("class=inode reserved=64\n").is_err());
+        assert_eq!(blobs(""), Ok(Blobs::default()));
     }
 
     #[test]
