@@ -18,7 +18,7 @@ KRSI = os.environ.get("KRSI", "krsi")
 SECURITYFS = pathlib.Path("/sys/kernel/security")
 ACTIVE = "krsi" in (SECURITYFS / "lsm").read_text().split(",")
 
-SUCCESS, ERROR, USAGE, INACTIVE, LOST = 0, 1, 2, 3, 5
+SUCCESS, ERROR, USAGE, INACTIVE, LOST = 0, 1, 2, 3, 6
 
 
 def equal(got, wanted, what=""):
