@@ -1129,9 +1129,11 @@ impl<'a> Emitter<'a> {
         rule.map_or(0, |rule| -i32::from(rule.action.errno()))
     }
 
-    /// Writes a record, if the rule wants one, with the path that the rule is about.
+    /// Writes a record, if the rule wants one, with the path that the rule is about. One that is
+    /// lost is an error of the rule.
     fn record(&mut self) -> Result<(), String> {
-        let (skip, nameless, done) = (self.asm.label(), self.asm.label(), self.asm.label());
+        let labels: [Label; 4] = std::array::from_fn(|_| self.asm.label());
+        let [skip, nameless, lost, done] = labels;
         self.asm.mov(R1, SLOT);
         self.asm.and(R1, DO_RECORD as i32);
         self.asm.jump_if(If::Equal, R1, 0, skip);
@@ -1171,6 +1173,7 @@ impl<'a> Emitter<'a> {
             self.asm.add(R3, slot::TEXT.into());
             self.asm.set(R4, PATH_SIZE);
             self.asm.kfunc("krsi_audit_log");
+            self.asm.near_if(If::NotEqual, R0, 0, lost);
             self.asm.jump(done);
             self.asm.place(next);
         }
@@ -1181,6 +1184,15 @@ impl<'a> Emitter<'a> {
         self.asm.add(R3, -16);
         self.asm.set(R4, 8);
         self.asm.kfunc("krsi_audit_log");
+        self.asm.near_if(If::Equal, R0, 0, done);
+        self.asm.place(lost);
+        self.asm.map(R1, COUNTERS);
+        self.asm.mov(R2, FP);
+        self.asm.add(R2, -4);
+        self.asm.helper(sys::BPF_FUNC_map_lookup_elem);
+        self.asm.near_if(If::Equal, R0, 0, done);
+        self.asm.set(R1, 1);
+        self.asm.count(R0, 16, R1);
         self.asm.place(done);
         self.asm.load(Size::U64, SLOT, FP, -24);
         self.asm.place(skip);
@@ -1433,3 +1445,6 @@ pub fn class(length: usize) -> usize {
     let fits = CLASSES.iter().find(|(size, _)| length < *size);
     fits.map_or(4096, |(size, _)| *size)
 }
+
+#[cfg(test)]
+mod tests;

@@ -467,7 +467,11 @@ const DECIDED: &[Row] = &[
         &["inotify_add_watch", "fanotify_mark"],
         &[("path_notify", When::Always)],
     ),
-    (&["mount"], &[("sb_mount", When::Always)]),
+    // mount(8) makes mounts with fsopen(2) and puts them in place with move_mount(2).
+    (
+        &["mount"],
+        &[("sb_mount", When::Always), ("move_mount", When::Always)],
+    ),
     (&["umount", "umount2"], &[("sb_umount", When::Always)]),
     (&["move_mount"], &[("move_mount", When::Always)]),
     (&["pivot_root"], &[("sb_pivotroot", When::Always)]),

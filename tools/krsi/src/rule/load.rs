@@ -534,11 +534,13 @@ impl Made<'_> {
         let action = format!("attach to {hook}");
         match bpf::pinned(&dir.join("programs")) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            found => {
+            found if dir.join("link").exists() => {
                 return found
                     .and_then(Map::new)
                     .map_err(|error| failed(&action, &error))
             }
+            // Somebody has removed the link, and nothing asks this entry any more.
+            _ => remove_entry(&dir).map_err(|error| failed(&action, &error))?,
         }
         let array = bpf::create(&NewMap {
             kind: sys::BPF_MAP_TYPE_PROG_ARRAY,

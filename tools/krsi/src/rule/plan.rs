@@ -126,6 +126,45 @@ struct Group<'a> {
     first_denial: Option<Index>,
 }
 
+/// What groups have in common that look a text up after the same tests.
+type Similar<'a> = (Vec<&'a Test>, Test);
+
+impl<'a> Group<'a> {
+    fn similar(&self) -> Option<Similar<'a>> {
+        let key = self.key.filter(|key| matches!(key, Test::Text { .. }))?;
+        let before = self.tests.iter().filter(|test| cost(test) < cost(key));
+        Some((before.copied().collect(), form(key)))
+    }
+}
+
+/// How many groups are worth a lookup that passes over all of them.
+const FILTER_MIN: usize = 3;
+
+/// Sets of all texts that similar groups look up: what is in none of them needs one lookup, not one
+/// for each.
+fn filters<'a>(groups: &[Group<'a>], sets: &mut Sets) -> HashMap<Similar<'a>, u32> {
+    let mut similar: HashMap<Similar<'a>, Vec<usize>> = HashMap::new();
+    for (number, group) in groups.iter().enumerate() {
+        if let Some(form) = group.similar() {
+            similar.entry(form).or_default().push(number);
+        }
+    }
+    similar.retain(|_, groups| groups.len() >= FILTER_MIN);
+    let mut filters = HashMap::new();
+    for (form, numbers) in similar {
+        let set = sets.number();
+        for (_, key) in numbers.iter().flat_map(|number| &groups[*number].rules) {
+            if let Some(Test::Text { how, values, .. }) = key {
+                values
+                    .iter()
+                    .for_each(|value| add_text(sets, *how, set, value, 0));
+            }
+        }
+        filters.insert(form, set);
+    }
+    filters
+}
+
 /// How much a test costs, roughly.
 fn cost(test: &Test) -> u32 {
     match test {
@@ -218,11 +257,13 @@ fn plan_hook(policy: &Policy, hook: &'static Hook, sets: &mut Sets) -> HookPlan 
         }
     }
     let mut branches = Vec::new();
+    let filters = filters(&groups, sets);
     // Texts that are tested only have one set for all.
     let mut tested: HashMap<&Test, u32> = HashMap::new();
     for group in &groups {
         let first = group.rules[0].0;
-        let (steps, then) = steps(group, sets, &mut tested);
+        let filter = group.similar().and_then(|similar| filters.get(&similar));
+        let (steps, then) = steps(group, sets, &mut tested, filter.copied());
         insert(&mut branches, &steps, then, first, group.first_denial);
     }
     HookPlan {
@@ -238,6 +279,7 @@ fn steps<'a>(
     group: &Group<'a>,
     sets: &mut Sets,
     tested: &mut HashMap<&'a Test, u32>,
+    filter: Option<u32>,
 ) -> (Vec<Step>, Then) {
     let mut steps: Vec<(u32, Step)> = Vec::new();
     for test in &group.tests {
@@ -319,8 +361,19 @@ fn steps<'a>(
             }
         }
     };
-    let at = steps.iter().position(|(other, _)| *other > cost(key));
-    steps.insert(at.unwrap_or(steps.len()), (cost(key), step));
+    let at = steps.iter().position(|(other, _)| *other >= cost(key));
+    let at = at.unwrap_or(steps.len());
+    steps.insert(at, (cost(key), step));
+    if let (Some(set), Test::Text { text, how, .. }) = (filter, key) {
+        let filter = Step::Text {
+            text: text.clone(),
+            how: *how,
+            set,
+            decides: false,
+            equal: true,
+        };
+        steps.insert(at, (cost(key), filter));
+    }
     (
         steps.into_iter().map(|(_, step)| step).collect(),
         Then::Found,
@@ -399,5 +452,116 @@ fn insert(
     };
     if let Then::Steps(children) = &mut branch.then {
         insert(children, rest, then, first, first_denial);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule::policy::{Action, Attr, Case, Op, Rule};
+
+    fn path(how: How, value: &str) -> Test {
+        Test::Text {
+            text: Text::Path,
+            how,
+            values: vec![value.into()],
+            equal: true,
+        }
+    }
+
+    fn exe(value: &str) -> Test {
+        Test::Text {
+            text: Text::Exe,
+            how: How::Exactly,
+            values: vec![value.into()],
+            equal: true,
+        }
+    }
+
+    fn policy(rules: Vec<(Action, Vec<Test>)>) -> Policy {
+        let hook = crate::rule::hook::find("file_open").unwrap();
+        let rule = |(action, tests)| Rule {
+            file: "rules".into(),
+            line: 1,
+            text: String::new(),
+            action,
+            keys: Vec::new(),
+            cases: vec![Case { hook, tests }],
+        };
+        Policy {
+            rules: rules.into_iter().map(rule).collect(),
+        }
+    }
+
+    fn leaves(branches: &[Branch]) -> usize {
+        let leaves = |branch: &Branch| match &branch.then {
+            Then::Steps(branches) => leaves(branches),
+            _ => 1,
+        };
+        branches.iter().map(leaves).sum()
+    }
+
+    #[test]
+    fn rules_that_differ_in_a_value_are_one_lookup() {
+        let rules = (0..1000)
+            .map(|number| {
+                (
+                    Action::Always,
+                    vec![path(How::Exactly, &format!("/f{number}"))],
+                )
+            })
+            .collect();
+        let plan = plan(&policy(rules));
+        assert_eq!(leaves(&plan.hooks[0].branches), 1);
+        assert_eq!(plan.sets.exact.len(), 1000);
+    }
+
+    #[test]
+    fn the_first_of_equal_values_and_of_directories_above_decides() {
+        let rules = vec![
+            (Action::Never, vec![path(How::Beneath, "/a/b")]),
+            (Action::Deny(1), vec![path(How::Beneath, "/a")]),
+            (Action::Deny(1), vec![path(How::Beneath, "/a/b")]),
+            (Action::Deny(1), vec![path(How::Beneath, "/a/b/c")]),
+            (Action::Deny(1), vec![path(How::Beneath, "/a/x")]),
+        ];
+        let plan = plan(&policy(rules));
+        let found: Vec<_> = plan
+            .sets
+            .beneath
+            .iter()
+            .map(|((_, path), index)| (path.as_str(), *index))
+            .collect();
+        assert_eq!(found, [("/a", 1), ("/a/b", 0), ("/a/b/c", 0), ("/a/x", 1)]);
+        assert_eq!(plan.hooks[0].first_denial, Some(1));
+    }
+
+    #[test]
+    fn tests_that_are_shared_are_made_once() {
+        let uid = Test::Number {
+            attr: Attr::Uid,
+            op: Op::Equal,
+            value: 0,
+        };
+        let rules = vec![
+            (Action::Never, vec![path(How::Exactly, "/a"), uid.clone()]),
+            (Action::Never, vec![path(How::Beneath, "/b"), uid]),
+        ];
+        let plan = plan(&policy(rules));
+        assert_eq!(plan.hooks[0].branches.len(), 1);
+        assert_eq!(leaves(&plan.hooks[0].branches), 2);
+    }
+
+    #[test]
+    fn what_differs_in_two_values_is_passed_over_at_once() {
+        let rules = (0..50)
+            .map(|number| {
+                let dir = path(How::Beneath, &format!("/d{number}"));
+                (Action::Never, vec![dir, exe(&format!("/bin/{number}"))])
+            })
+            .collect();
+        let plan = plan(&policy(rules));
+        assert_eq!(plan.hooks[0].branches.len(), 1);
+        assert_eq!(leaves(&plan.hooks[0].branches), 50);
     }
 }

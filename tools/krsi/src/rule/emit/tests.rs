@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0
+
+use super::*;
+use crate::rule::{
+    lower::{lower, Source, System},
+    parse,
+    plan::plan,
+};
+
+/// A kernel that has every field, somewhere.
+struct Anywhere {
+    audit: bool,
+}
+
+impl Target for Anywhere {
+    fn offset(&self, structure: &str, path: &str) -> Option<u32> {
+        Some((structure.len() + path.len()) as u32 * 8)
+    }
+
+    fn has_audit(&self) -> bool {
+        self.audit
+    }
+}
+
+struct Nothing;
+
+impl System for Nothing {
+    fn user(&self, _: &str) -> Option<u32> {
+        None
+    }
+
+    fn group(&self, _: &str) -> Option<u32> {
+        None
+    }
+
+    fn cgroup(&self, path: &str) -> Option<(u8, u64)> {
+        Some((path.len() as u8 % 5, 1 << 40))
+    }
+
+    fn resolve(&self, path: &str) -> String {
+        path.into()
+    }
+}
+
+fn compiled(text: &str, audit: bool) -> Option<Result<Programs, String>> {
+    let lines = parse("rules", text).ok()?;
+    let sources = lines.into_iter().map(|line| Source {
+        file: "rules".into(),
+        line,
+    });
+    let policy = lower(sources.collect(), &Nothing).ok()?.policy;
+    Some(emit(&policy, &plan(&policy), &Anywhere { audit }))
+}
+
+#[test]
+fn a_program_for_each_hook() {
+    let text = "-w /etc/x -p x -k a\n-a deny,exit -S execve -F env[A]=b\n-a kill,exit -S connect";
+    let programs = compiled(text, true).unwrap().unwrap();
+    let hooks: Vec<_> = programs
+        .programs
+        .iter()
+        .map(|program| program.hook)
+        .collect();
+    assert_eq!(hooks, ["bprm_check_security", "socket_connect"]);
+    // Only arguments need a program that sleeps.
+    assert!(programs.programs[0].sleepable && !programs.programs[1].sleepable);
+    assert_eq!(programs.names, b"A\0");
+}
+
+#[test]
+fn records_are_written_where_the_kernel_can() {
+    let calls = |audit| {
+        let programs = compiled("-w /etc/x -p x", audit).unwrap().unwrap();
+        let symbols = programs
+            .programs
+            .into_iter()
+            .flat_map(|one| one.code.symbols);
+        symbols
+            .filter(|(_, symbol)| *symbol == super::super::asm::Symbol::Kfunc("krsi_audit_log"))
+            .count()
+    };
+    assert!(calls(true) > 0);
+    assert_eq!(calls(false), 0);
+}
+
+/// More rules of one form are more entries of a map, not more instructions.
+#[test]
+fn programs_do_not_grow_with_values() {
+    let size = |count| {
+        let rule = |number| format!("-a deny,exit -F path=/etc/file{number} -F perm=w\n");
+        let text: String = (0..count).map(rule).collect();
+        let programs = compiled(&text, true).unwrap().unwrap();
+        let sizes = programs.programs.iter();
+        sizes.map(|program| program.code.insns.len()).sum::<usize>()
+    };
+    assert_eq!(size(10), size(1000));
+}
+
+/// Whatever rules say: a program or an error, never a panic. Rules are made of parts that exist, in
+/// any order, so that many get through.
+#[test]
+fn no_rules_make_it_panic() {
+    const PARTS: &[&str] = &[
+        "-a always,exit",
+        "-a deny,exit",
+        "-a deny=EACCES,exit",
+        "-a kill,exit",
+        "-a never,exit",
+        "-w /etc/x",
+        "-p wa",
+        "-p rwxa",
+        "-k key",
+        "-F key=other",
+        "-S openat",
+        "-S execve",
+        "-S unlink,rename",
+        "-S connect",
+        "-S mount,umount2",
+        "-S sethostname",
+        "-S kill",
+        "-S setxattr",
+        "-S mknod",
+        "-S 2",
+        "-S all",
+        "-F arch=b64",
+        "-F arch=b32",
+        "-F path=/a",
+        "-F path!=/a/b",
+        "-F dir=/",
+        "-F dir!=/srv/x",
+        "-F perm=w",
+        "-F perm=rx",
+        "-F uid=0",
+        "-F auid>=1000",
+        "-F auid!=unset",
+        "-F pers&4",
+        "-F a0=2",
+        "-F a1&=0x40",
+        "-F inode=7",
+        "-F devmajor>=8",
+        "-F devminor&=1",
+        "-F filetype=socket",
+        "-F obj_uid!=0",
+        "-F exe=/bin/x",
+        "-F pexe!=/bin/y",
+        "-F comm=z",
+        "-F argv[0]=a",
+        "-F argv[9]!=b",
+        "-F argv=c",
+        "-F argv!=d",
+        "-F env[A]=e",
+        "-F env[B]!=f",
+        "-F cgroup=/x",
+        "-F cgroup!=/y/z",
+        "-F raddr=10.0.0.0/8",
+        "-F raddr!=::1",
+        "-F raddr=::/0",
+        "-F rport<1024",
+        "-C uid!=euid",
+        "-C gid=obj_gid",
+        "-F ppid=1",
+        "-F sessionid=4294967295",
+        "-F exit=-13",
+        "\n",
+        "\n",
+        "\n",
+    ];
+    let mut state = 1u64;
+    let mut next = |below: usize| {
+        // xorshift
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below as u64) as usize
+    };
+    let (mut programs, mut tried) = (0, 0);
+    for round in 0..60_000 {
+        let parts = (0..2 + next(7)).map(|_| PARTS[next(PARTS.len())]);
+        let text = parts.collect::<Vec<_>>().join(" ");
+        tried += 1;
+        match compiled(&text, round % 2 == 0) {
+            Some(Ok(made)) => programs += made.programs.len(),
+            Some(Err(error)) => assert!(!error.is_empty(), "{text}"),
+            None => {}
+        }
+    }
+    assert!(
+        programs > tried / 200,
+        "too few rules get through: {programs} of {tried}"
+    );
+}
