@@ -42,12 +42,10 @@ typedef __u32 __be32;
 typedef __u64 __be64;
 typedef __u16 __sum16;
 typedef __u32 __wsum;
-typedef _Bool bool;
 
-#define true 1
-#define false 0
 #define NULL ((void *)0)
 
+#include <stdbool.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
@@ -97,11 +95,11 @@ struct krsi_boot_slot {
  */
 #define KRSI_BOOT_SLOT_FLAGS(CLASS, NAME, TYPE, FLAGS)			\
 	const struct krsi_boot_slot krsi_boot_slot_##CLASS##_##NAME	\
-	SEC(".krsi.slots") __attribute__((used)) = {			\
+	SEC(".krsi.slots") = {						\
 		.name = #NAME,						\
 		.class = KRSI_BOOT_CLASS_##CLASS,			\
 		.size = sizeof(TYPE),					\
-		.align = _Alignof(TYPE),				\
+		.align = __alignof__(TYPE),				\
 		.flags = FLAGS,						\
 	}
 
@@ -159,7 +157,7 @@ struct inode {
 	kuid_t i_uid;
 	kgid_t i_gid;
 	unsigned int i_flags;
-	unsigned long i_ino;
+	__u64 i_ino;
 	__u32 i_rdev;
 	__u32 i_generation;
 	struct super_block *i_sb;
@@ -186,7 +184,7 @@ struct kern_ipc_perm {
 	int key;
 	kuid_t uid, cuid;
 	kgid_t gid, cgid;
-	__u32 mode;
+	unsigned short mode;
 };
 
 struct msg_msg {

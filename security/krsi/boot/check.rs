@@ -238,7 +238,7 @@ pub(crate) const SLOT_COPY: u32 = 1;
 pub(crate) const SLOT_RESET: u32 = 2;
 
 /// Finds out what a section is for by its name: the point of a program, or nothing that matters.
-pub(crate) fn section<'a>(name: &'a [u8], empty: bool) -> Result<Option<Point>, Why<'a>> {
+pub(crate) fn section(name: &[u8], empty: bool) -> Result<Option<Point>, Why<'_>> {
     const IGNORED: [&[u8]; 5] = [b".debug", b".comment", b".llvm", b".eh_frame", b".note"];
     const GLOBALS: [&[u8]; 6] = [
         b".data",
@@ -286,13 +286,13 @@ pub(crate) fn license_allowed(license: &[u8]) -> bool {
 }
 
 /// Checks what a slot's record says.
-pub(crate) fn slot<'a>(
-    name: Option<&'a [u8]>,
+pub(crate) fn slot(
+    name: Option<&[u8]>,
     class: u32,
     size: u32,
     align: u32,
     flags: u32,
-) -> Result<(), Why<'a>> {
+) -> Result<(), Why<'_>> {
     let fits = |c: &u8| matches!(c, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'-');
     let name = name.ok_or(Why::Text("the name is longer than 31 bytes"))?;
 
@@ -308,7 +308,7 @@ pub(crate) fn slot<'a>(
             return Err(Why::Text("programs never see objects of this class"));
         }
         Some("cred" | "task") => {
-            if flags > SLOT_RESET {
+            if ![0, SLOT_COPY, SLOT_RESET].contains(&flags) {
                 return Err(Why::Number("unknown flags", flags));
             }
         }
@@ -483,3 +483,38 @@ pub(crate) fn program<'a>(program: &Program<'a>) -> Result<(), Error<'a>> {
     }
     Ok(())
 }
+
+// C has the same numbers; only the kernel can tell.
+#[cfg(CONFIG_SECURITY_KRSI)]
+const _: () = {
+    use kernel::bindings::*;
+
+    const NUMBERS: [u32; HELPERS.len()] = [
+        bpf_func_id_BPF_FUNC_ktime_get_ns,
+        bpf_func_id_BPF_FUNC_get_prandom_u32,
+        bpf_func_id_BPF_FUNC_get_smp_processor_id,
+        bpf_func_id_BPF_FUNC_get_current_pid_tgid,
+        bpf_func_id_BPF_FUNC_get_current_uid_gid,
+        bpf_func_id_BPF_FUNC_get_current_comm,
+        bpf_func_id_BPF_FUNC_get_numa_node_id,
+        bpf_func_id_BPF_FUNC_get_current_cgroup_id,
+        bpf_func_id_BPF_FUNC_jiffies64,
+        bpf_func_id_BPF_FUNC_get_current_ancestor_cgroup_id,
+        bpf_func_id_BPF_FUNC_ktime_get_boot_ns,
+        bpf_func_id_BPF_FUNC_get_current_task_btf,
+        bpf_func_id_BPF_FUNC_ktime_get_coarse_ns,
+    ];
+    let mut i = 0;
+    #[allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
+    while i < NUMBERS.len() {
+        assert!(HELPERS[i] == NUMBERS[i]);
+        i += 1;
+    }
+
+    assert!(CLASSES.len() == krsi_blob_class_KRSI_BLOB_COUNT as usize);
+    assert!(Point::cred.class() == krsi_blob_class_KRSI_BLOB_cred);
+    assert!(Point::inode_create.class() == krsi_blob_class_KRSI_BLOB_inode);
+    assert!(Point::perf_event.class() == krsi_blob_class_KRSI_BLOB_perf_event);
+    assert!(Point::bpf_map.class() == krsi_blob_class_KRSI_BLOB_bpf_map);
+    assert!(Point::bpf_token.class() == krsi_blob_class_KRSI_BLOB_bpf_token);
+};

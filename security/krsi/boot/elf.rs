@@ -56,7 +56,6 @@ pub(crate) const SHT_REL: u32 = 9;
 pub(crate) const EM_BPF: u16 = 247;
 
 /// Sizes of the records of an object.
-pub(crate) const HEADER: usize = 64;
 pub(crate) const SECTION: usize = 64;
 pub(crate) const SYMBOL: usize = 24;
 pub(crate) const REL: usize = 16;

@@ -97,7 +97,7 @@ impl fmt::Display for Error<'_> {
         match self.place {
             Place::Section => {}
             Place::Insn(i) => write!(f, "instruction {i}: ")?,
-            Place::Slot(i, name) if name.is_empty() => write!(f, "slot {i}: ")?,
+            Place::Slot(i, []) => write!(f, "slot {i}: ")?,
             Place::Slot(_, name) => write!(f, "slot {}: ", name.escape_ascii())?,
         }
         self.why.fmt(f)
@@ -175,9 +175,9 @@ impl Reloc<'_> {
     }
 }
 
-/// Kinds of relocations.
-const R_BPF_64_64: u32 = 1;
-const R_BPF_64_32: u32 = 10;
+/// Kinds of relocations: of a load of 64 bits, and of a call.
+pub(crate) const R_BPF_64_64: u32 = 1;
+pub(crate) const R_BPF_64_32: u32 = 10;
 
 /// A program.
 #[derive(Clone, Copy)]
@@ -204,8 +204,8 @@ impl<'a> Program<'a> {
         Error::new(self.section, why)
     }
 
-    /// CO-RE relocations: contiguous records of `struct bpf_core_relo`, whose `insn_off` is in bytes
-    /// from the program's start. The strings and types that they name are in [`Object::btf`].
+    /// CO-RE relocations: contiguous records of `struct bpf_core_relo`, whose `insn_off` is in
+    /// bytes from the program's start. The strings and types that they name are in [`Object::btf`].
     pub(crate) fn core_relos(&self) -> &'a [u8] {
         self.core_relos
     }
@@ -215,7 +215,7 @@ impl<'a> Program<'a> {
         CORE_RELO
     }
 
-    /// What has to be filled in, in ascending order of instructions, one for an instruction at most.
+    /// What has to be filled in, in ascending order of instructions, at most one for each.
     pub(crate) fn relocs(&self) -> impl Iterator<Item = Reloc<'a>> {
         let program = *self;
         rels(self.rels).map_while(move |rel| program.reloc(rel).ok())
@@ -312,7 +312,7 @@ struct Btf<'a> {
     strings: &'a [u8],
 }
 
-const BTF_MAGIC: u16 = 0xeb9f;
+pub(crate) const BTF_MAGIC: u16 = 0xeb9f;
 
 impl<'a> Btf<'a> {
     fn parse(data: &'a [u8]) -> Option<Self> {
