@@ -55,6 +55,13 @@ check_clippy() {
 		tail -n 40 "$log"
 		return 1
 	}
+	# A program of the kernel's build, in plain Rust.
+	mkdir -p "$BUILD/boot/test"
+	"$TOP/scripts/enter" clippy-driver --edition 2021 --test -D warnings --emit=metadata \
+		--out-dir build/boot/test security/krsi/boot/krsi-boot-check.rs >"$log" 2>&1 || {
+		tail -n 40 "$log"
+		return 1
+	}
 	configured || return 1
 	# What was built is not warned about again: begin anew, as far as it is
 	# ours or has parts that are.
@@ -90,13 +97,14 @@ check_checkpatch() {
 	# boot parameters are edited by a patch of their own; ENOSYS and ENOTSUPP are
 	# what hooks and the verifier return; KRSI is BPF code, whose RCU is tasks
 	# trace; loaders have signal handlers, hence volatile; macros that make tables
-	# of hooks and of static calls are no expressions. A GIT_DIR that is not there
+	# of hooks and of static calls are no expressions; boot programs have no
+	# vmlinux.h and declare what is a typedef there. A GIT_DIR that is not there
 	# leaves out a check that needs more Python than the root has.
 	"$TOP/scripts/enter" env GIT_DIR=/none sh -ec 'perl build/linux/scripts/checkpatch.pl \
 		--root=build/linux --strict --no-signoff --no-summary --terse --show-types \
 		--ignore FILE_PATH_CHANGES,UNDOCUMENTED_SETUP \
 		--ignore ENOSYS,ENOTSUPP,RCU_TASKS_TRACE,VOLATILE \
-		--ignore COMPLEX_MACRO,MACRO_ARG_REUSE,MACRO_ARG_UNUSED \
+		--ignore COMPLEX_MACRO,MACRO_ARG_REUSE,MACRO_ARG_UNUSED,NEW_TYPEDEFS \
 		--ignore TRAILING_SEMICOLON,MULTISTATEMENT_MACRO_USE_DO_WHILE \
 		$(ls build/series/*.patch | grep -v selftests)
 	# Macros of the kselftest harness look like nothing that checkpatch knows,

@@ -4,6 +4,8 @@
 # kernel.sh [debug|kasan|without]: configures and builds the kernel; leaves
 # build/bzImage, build/vmlinux and build/config (build/debug/ for the debugging
 # kernel, build/kasan/ for one with KASAN, build/without/ for one without KRSI).
+# BOOT_PROGRAMS= names the boot programs to be part of it, as
+# CONFIG_SECURITY_KRSI_BOOT_PROGRAMS does, instead of those that the variant has.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -20,26 +22,33 @@ without) fragments=(base.config) ;;
 esac
 
 "$TOP/scripts/source.sh"
+[ "$variant" = without ] || "$TOP/scripts/boot.sh"
 mkdir -p "$obj" "$out"
 
 make=(make -C "$IN_TOP/build/linux" "O=$in_obj" LLVM=1 "CC=ccache clang" "-j$jobs"
 	KBUILD_BUILD_USER=krsi KBUILD_BUILD_HOST=krsi
 	"KBUILD_BUILD_TIMESTAMP=Thu Jan  1 00:00:00 UTC 1970")
 
-key=$(cd "$TOP/scripts/config" && cat "${fragments[@]}" "$TOP/Kconfig" | sha256sum)
+fragments=("${fragments[@]/#/scripts/config/}")
+if [ -n "${BOOT_PROGRAMS+set}" ] && [ "$variant" != without ]; then
+	echo "CONFIG_SECURITY_KRSI_BOOT_PROGRAMS=\"$BOOT_PROGRAMS\"" >"$obj/boot.config"
+	fragments+=("${obj#"$TOP/"}/boot.config")
+fi
+
+key=$(cd "$TOP" && cat "${fragments[@]}" Kconfig | sha256sum)
 if ! fresh "$obj/.krsi-config" "$key" || [ ! -f "$obj/.config" ]; then
 	stage "Configuring the kernel${variant:+ ($variant)}"
 	log=$BUILD/log/config${variant:+-$variant}.log
 	logged "$log" "$TOP/scripts/enter" sh -ec '
 		obj=$1; shift; n=$1; shift
-		fragments=; while [ "$n" -gt 0 ]; do fragments="$fragments /krsi/scripts/config/$1"; shift; n=$((n - 1)); done
+		fragments=; while [ "$n" -gt 0 ]; do fragments="$fragments /krsi/$1"; shift; n=$((n - 1)); done
 		"$@" tinyconfig
 		cp "$obj/.config" "$obj/.config.base"
 		/krsi/build/linux/scripts/kconfig/merge_config.sh -m -O "$obj" "$obj/.config.base" $fragments
 		"$@" olddefconfig
 	' sh "$in_obj" "${#fragments[@]}" "${fragments[@]}" "${make[@]}"
 	# Kconfig drops an option silently when a dependency is missing.
-	lost=$(cd "$TOP/scripts/config" && cat "${fragments[@]}" |
+	lost=$(cd "$TOP" && cat "${fragments[@]}" |
 		awk -F= '/^CONFIG_/ { v[$1] = $0 } END { for (k in v) print v[k] }' |
 		grep -vxFf "$obj/.config" || :)
 	[ -z "$lost" ] || die "the configuration lost $(echo "$lost" | tr '\n' ' '); a dependency is missing (see 'make -C build/linux rustavailable' for Rust)"

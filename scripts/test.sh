@@ -5,8 +5,9 @@
 # own mistakes, runs KUnit, the selftests and the sample in it, then on
 # mainline's `bpf` LSM whatever has to come out the same there, and ends with
 # 'N passed, N failed, N skipped'. TESTS='a_test b_test' runs only those
-# programs; 'cargo' among them are the command's own tests. VARIANT=kasan has
-# KASAN in the kernel instead of lockdep.
+# programs; 'cargo' among them are the command's own tests, and 'boot' those of
+# what checks boot programs in a build. VARIANT=kasan has KASAN in the kernel
+# instead of lockdep.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -43,7 +44,7 @@ if [ -n "${TESTS:-}" ]; then
 fi
 
 # Programs that want a command line of their own, below.
-mapfile -t ordinary < <(printf '%s\n' "${all[@]}" | grep -vxE 'inactive_test|both_test|blob_none_test|cargo' || :)
+mapfile -t ordinary < <(printf '%s\n' "${all[@]}" | grep -vxE 'inactive_test|both_test|blob_none_test|cargo|boot' || :)
 # Programs that have something to say where no LSM runs programs.
 mapfile -t neither < <(printf '%s\n' "${all[@]}" | grep -xE 'inactive_test|tool_test.py' || :)
 
@@ -89,7 +90,16 @@ if [ -z "${TESTS:-}" ] || wanted cargo; then
 		echo "# krsi-test: end cargo $status"
 	} >"$out/krsi-command.cargo"
 fi
-if wanted tool_test.py || wanted rule_test.py; then "$TOP/scripts/tools.sh"; fi
+if [ -z "${TESTS:-}" ] || wanted boot; then
+	stage "Testing the check of boot programs"
+	{
+		status=0
+		"$TOP/scripts/boot_test.sh" 2>&1 || status=$?
+		echo "# krsi-test: end boot $status"
+	} >"$out/krsi-boot-check.cargo"
+fi
+# The tests in Python are of the command.
+! printf '%s\n' "${all[@]}" | grep -q '\.py$' || "$TOP/scripts/tools.sh"
 boot krsi "lsm=$lsms,krsi $blobs kunit.autorun=1" krsi "${ordinary[@]}"
 boot bpf "lsm=$lsms,bpf" bpf "${both[@]}"
 if [ ${#neither[@]} -gt 0 ]; then

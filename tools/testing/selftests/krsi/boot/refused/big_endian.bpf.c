@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Refused: not little-endian: compile it with --target=bpfel */
+/* Flags: --target=bpfeb */
+
+#include "krsi_boot.bpf.h"
+
+SEC("krsi.blob/inode")
+void BPF_PROG(label, struct inode *inode, __u32 how)
+{
+}
+
+char LICENSE[] SEC("license") = "GPL";
