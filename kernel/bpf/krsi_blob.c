@@ -421,25 +421,34 @@ static bool krsi_boot_kfunc(u32 kfunc_id)
 void *krsi_blob_of(unsigned int class, void *object)
 {
 	switch (class) {
-#define KRSI_BLOB_OF(CLASS, TYPE, FIELD)				\
-	case KRSI_BLOB_##CLASS:						\
-		return ((TYPE *)object)->FIELD
-
-	KRSI_BLOB_OF(cred, struct cred, security);
-	KRSI_BLOB_OF(task, struct task_struct, security);
-	KRSI_BLOB_OF(file, struct file, f_security);
-	KRSI_BLOB_OF(inode, struct inode, i_security);
-	KRSI_BLOB_OF(superblock, struct super_block, s_security);
-	KRSI_BLOB_OF(ipc, struct kern_ipc_perm, security);
-	KRSI_BLOB_OF(msg_msg, struct msg_msg, security);
+	case KRSI_BLOB_cred:
+		return ((struct cred *)object)->security;
+	case KRSI_BLOB_task:
+		return ((struct task_struct *)object)->security;
+	case KRSI_BLOB_file:
+		return ((struct file *)object)->f_security;
+	case KRSI_BLOB_inode:
+		return ((struct inode *)object)->i_security;
+	case KRSI_BLOB_superblock:
+		return ((struct super_block *)object)->s_security;
+	case KRSI_BLOB_ipc:
+		return ((struct kern_ipc_perm *)object)->security;
+	case KRSI_BLOB_msg_msg:
+		return ((struct msg_msg *)object)->security;
 #ifdef CONFIG_KEYS
-	KRSI_BLOB_OF(key, struct key, security);
+	case KRSI_BLOB_key:
+		return ((struct key *)object)->security;
 #endif
-	KRSI_BLOB_OF(bdev, struct block_device, bd_security);
-	KRSI_BLOB_OF(perf_event, struct perf_event, security);
-	KRSI_BLOB_OF(bpf_map, struct bpf_map, security);
-	KRSI_BLOB_OF(bpf_prog, struct bpf_prog, aux->security);
-	KRSI_BLOB_OF(bpf_token, struct bpf_token, security);
+	case KRSI_BLOB_bdev:
+		return ((struct block_device *)object)->bd_security;
+	case KRSI_BLOB_perf_event:
+		return ((struct perf_event *)object)->security;
+	case KRSI_BLOB_bpf_map:
+		return ((struct bpf_map *)object)->security;
+	case KRSI_BLOB_bpf_prog:
+		return ((struct bpf_prog *)object)->aux->security;
+	case KRSI_BLOB_bpf_token:
+		return ((struct bpf_token *)object)->security;
 	case KRSI_BLOB_backing_file:
 		return backing_file_blob(object);
 	case KRSI_BLOB_sock:

@@ -66,8 +66,8 @@ pub(crate) unsafe extern "C" fn krsi_boot_setup(mode: *const c_char) {
     }
 }
 
-/// The object whose loading fails, for tests: the end of its name, as a C string. Written at boot, by
-/// one CPU.
+/// The object whose loading fails, for tests: the end of its name, as a C string. Written at boot,
+/// by one CPU.
 #[cfg(CONFIG_SECURITY_KRSI_KUNIT_TEST)]
 static FAIL: Atomic<*mut c_void> = Atomic::new(core::ptr::null_mut());
 

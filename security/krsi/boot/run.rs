@@ -2,9 +2,10 @@
 
 //! When boot programs run.
 //!
-//! At the hooks that are called when an object is made, by callbacks of KRSI itself, in front of the
-//! programs of the same hooks. They are off while there is no boot program for the class: then no
-//! hook costs anything. Objects that no hook has seen are initialised when they are first accessed.
+//! At the hooks that are called when an object is made, by callbacks of KRSI itself, in front of
+//! the programs of the same hooks. They are off while there is no boot program for the class: then
+//! no hook costs anything. Objects that no hook has seen are initialised when they are first
+//! accessed.
 
 use super::{
     check::Point,
