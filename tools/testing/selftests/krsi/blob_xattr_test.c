@@ -44,12 +44,13 @@ static bool lasts(const FIXTURE_VARIANT(kept) * variant)
 /* Has the file system on /tmp/m, anew; 0 or a negative errno. */
 static int mount_it(const FIXTURE_VARIANT(kept) * variant)
 {
+	const char *options = NULL;
+
 	if (!strcmp(variant->type, "ext4"))
 		return image_mount("/tmp/image", "/tmp/m");
-	if (mount("krsi", "/tmp/m", variant->type, 0,
-		  lasts(variant) ? "lowerdir=/tmp/lower,upperdir=/tmp/upper,workdir=/tmp/work" : NULL))
-		return -errno;
-	return 0;
+	if (lasts(variant))
+		options = "lowerdir=/tmp/lower,upperdir=/tmp/upper,workdir=/tmp/work";
+	return mount("krsi", "/tmp/m", variant->type, 0, options) ? -errno : 0;
 }
 
 FIXTURE_SETUP(kept)
@@ -61,7 +62,7 @@ FIXTURE_SETUP(kept)
 	if (!krsi_active())
 		SKIP(return, "krsi is not active");
 	if (blob_reserved("inode") <= 0)
-		SKIP(return, "boot with krsi.blob=inode:... and krsi.xattrs=, as scripts/test.sh does");
+		SKIP(return, "boot with krsi.blob=inode:..., as scripts/test.sh does");
 	ASSERT_EQ(0, blob_command("claim inode kept 8 xattr=yes"));
 	ASSERT_EQ(0, private_dir(dir, sizeof(dir)));
 	for (i = 0; i < ARRAY_SIZE(dirs); i++)
@@ -454,7 +455,7 @@ FIXTURE_SETUP(claims)
 	if (!krsi_active())
 		SKIP(return, "krsi is not active");
 	if (blob_reserved("inode") <= 0)
-		SKIP(return, "boot with krsi.blob=inode:... and krsi.xattrs=, as scripts/test.sh does");
+		SKIP(return, "boot with krsi.blob=inode:..., as scripts/test.sh does");
 }
 
 FIXTURE_TEARDOWN(claims)
