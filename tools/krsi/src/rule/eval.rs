@@ -441,7 +441,7 @@ fn say(test: &Test) -> String {
         } => {
             let letters = (0..)
                 .zip("rwxa".chars())
-                .filter(|(bit, _)| value >> bit & 1 != 0);
+                .filter(|(bit, _)| (value >> bit) & 1 != 0);
             let letters: String = letters.map(|(_, letter)| letter).collect();
             format!("perm={letters}")
         }
