@@ -32,15 +32,15 @@ __rust_helper void rust_helper_audit_log_subject(struct audit_buffer *ab)
 	char comm[sizeof(current->comm)];
 
 	audit_log_format(ab,
-			 " ppid=%d pid=%d auid=%u uid=%u gid=%u euid=%u suid=%u"
-			 " fsuid=%u egid=%u sgid=%u fsgid=%u ses=%u comm=",
+			 " ppid=%d pid=%d auid=%u uid=%u gid=%u euid=%u suid=%u fsuid=%u",
 			 task_ppid_nr(current), task_tgid_nr(current),
 			 from_kuid(&init_user_ns, audit_get_loginuid(current)),
 			 from_kuid(&init_user_ns, cred->uid),
 			 from_kgid(&init_user_ns, cred->gid),
 			 from_kuid(&init_user_ns, cred->euid),
 			 from_kuid(&init_user_ns, cred->suid),
-			 from_kuid(&init_user_ns, cred->fsuid),
+			 from_kuid(&init_user_ns, cred->fsuid));
+	audit_log_format(ab, " egid=%u sgid=%u fsgid=%u ses=%u comm=",
 			 from_kgid(&init_user_ns, cred->egid),
 			 from_kgid(&init_user_ns, cred->sgid),
 			 from_kgid(&init_user_ns, cred->fsgid),

@@ -11,7 +11,12 @@ use std::{
 
 fn main() {
     let source = Path::new("src/exec/exec.bpf.c");
-    for file in ["build.rs", "src/exec/exec.bpf.c", "src/exec/exec.h"] {
+    for file in [
+        "build.rs",
+        "src/exec/exec.bpf.c",
+        "src/exec/exec.h",
+        "src/exec/kernel.h",
+    ] {
         println!("cargo:rerun-if-changed={file}");
     }
     println!("cargo:rerun-if-env-changed=CLANG");

@@ -81,7 +81,7 @@ pub fn run(args: &cli::Exec) -> Result<Exit> {
             second = Instant::now();
             let lost = lost(&watch)?;
             view.lost(lost, false)?;
-            // A program that sleeps may hold an exec up for long; if nothing is lost, so is its end.
+            // A program that sleeps may hold an exec up: if nothing is lost, its end will come.
             let age = if lost.records > 0 { PATIENCE } else { u64::MAX };
             for exec in watch.expire(age) {
                 view.show(&exec)?;
@@ -289,7 +289,7 @@ fn errno_name(errno: i32) -> String {
         .into()
 }
 
-/// The values of a variable, the first first.
+/// The values of a variable, in their order.
 fn values<'a>(environment: &'a [Vec<u8>], name: &'a str) -> impl Iterator<Item = &'a [u8]> {
     environment
         .iter()
