@@ -8,12 +8,12 @@ override CMD := $(value CMD)
 override APPEND := $(value APPEND)
 override ROWS := $(value ROWS)
 export CMD APPEND SHARE ICOUNT KERNEL MEM CPUS TIMEOUT ACCEL KERNEL_SRC
-export TESTS VARIANT ROWS ROUNDS VARIANTS MITIGATIONS CLOCK WITHOUT
+export COUNTS TESTS VARIANT ROWS ROUNDS VARIANTS MITIGATIONS CLOCK WITHOUT
 
 .DEFAULT_GOAL := help
 
 help:		## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 run:		## set up everything, boot KRSI and show a policy at work
 	@scripts/run.sh
@@ -40,6 +40,9 @@ tools: kernel	## build what runs in the VM: the command build/krsi, the samples 
 bench: kernel	## compare the cost of hooks with mainline's [ROWS=regex] [MITIGATIONS=off]; see scripts/bench.sh
 	@scripts/bench.sh
 
+bench-rules: kernel ## compare what rules cost with the kernel's audit; see scripts/bench_rules.sh
+	@scripts/bench_rules.sh
+
 check: root	## check the style of everything: rustfmt, clippy, checkpatch, sparse, shellcheck
 	@scripts/check.sh
 
@@ -52,4 +55,4 @@ clean:		## remove what was built, keep the build root and the sources
 distclean: clean ## remove the build root, the kernel source and the caches too
 	@scripts/root.sh --remove
 
-.PHONY: help run test shell vm kernel root tools bench check series clean distclean
+.PHONY: help run test shell vm kernel root tools bench bench-rules check series clean distclean
