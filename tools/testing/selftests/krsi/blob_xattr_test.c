@@ -328,16 +328,6 @@ TEST_F(kept, permission)
 	EXPECT_EQ(LABEL + 1, stored("/tmp/m/a"));
 }
 
-static bool write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool ok = fd >= 0 && write(fd, text, strlen(text)) == strlen(text);
-
-	if (fd >= 0)
-		close(fd);
-	return ok;
-}
-
 /* Whoever mounts a file system in a user namespace has no say in labels. */
 TEST_F(kept, user_namespace)
 {
