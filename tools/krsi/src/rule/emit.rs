@@ -416,13 +416,25 @@ impl<'a> Emitter<'a> {
     }
 
     /// R0 = memory of the current task, which is in R9.
+    ///
+    /// The kernel makes it without waiting for a lock, and fails if another CPU has that lock just
+    /// now: a few more tries, before what is denied is denied for want of memory.
     fn storage(&mut self, map: &str) {
-        self.asm.map(R1, map);
-        self.asm.mov(R2, R9);
-        self.asm.set(R3, 0);
-        self.asm.set(R4, sys::BPF_LOCAL_STORAGE_GET_F_CREATE as i32);
-        self.asm.helper(sys::BPF_FUNC_task_storage_get);
-        self.asm.jump_if(If::Equal, R0, 0, self.broken);
+        const TRIES: u32 = 8;
+        let there = self.asm.label();
+        for left in (0..TRIES).rev() {
+            self.asm.map(R1, map);
+            self.asm.mov(R2, R9);
+            self.asm.set(R3, 0);
+            self.asm.set(R4, sys::BPF_LOCAL_STORAGE_GET_F_CREATE as i32);
+            self.asm.helper(sys::BPF_FUNC_task_storage_get);
+            if left > 0 {
+                self.asm.near_if(If::NotEqual, R0, 0, there);
+            } else {
+                self.asm.jump_if(If::Equal, R0, 0, self.broken);
+            }
+        }
+        self.asm.place(there);
     }
 
     fn skip(&mut self, hook: &Hook) -> Result<(), String> {
