@@ -158,11 +158,7 @@ static BOOT_CREATES: Atomic<u32> = Atomic::new(0);
 
 /// What to ask the framework for to have these sizes, `boot` bytes for boot programs, and extended
 /// attributes.
-const fn request(
-    sizes: &Sizes,
-    boot: &[u32; COUNT],
-    xattrs: u32,
-) -> bindings::lsm_blob_sizes {
+const fn request(sizes: &Sizes, boot: &[u32; COUNT], xattrs: u32) -> bindings::lsm_blob_sizes {
     // SAFETY: All fields are integers.
     let mut request = unsafe { core::mem::zeroed::<bindings::lsm_blob_sizes>() };
     let mut i = 0;
@@ -372,7 +368,13 @@ pub(crate) fn command(line: &[u8]) -> Result {
             // SAFETY: An FFI call.
             let nonce = unsafe { bindings::get_random_u32() };
             let (slot, new) = table
-                .claim(&claim, Owner::Runtime, &reserved(), xattr::reserved(), nonce)
+                .claim(
+                    &claim,
+                    Owner::Runtime,
+                    &reserved(),
+                    xattr::reserved(),
+                    nonce,
+                )
                 .map_err(|e| match e {
                     // What is reserved is for boot programs only.
                     e if e == ENOSPC && spare(claim.class()) == 0 => ENXIO,
