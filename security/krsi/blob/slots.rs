@@ -167,8 +167,8 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    /// Whether this is what is claimed. How a slot of boot programs is aligned, inherited and kept is
-    /// theirs to say.
+    /// Whether this is what is claimed. How a slot of boot programs is aligned, inherited and kept
+    /// is theirs to say.
     fn is(&self, claim: &Claim, owner: Owner) -> bool {
         match (self.owner, owner) {
             (Owner::Boot, Owner::Runtime) => self.size == claim.size,

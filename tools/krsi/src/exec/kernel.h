@@ -39,11 +39,11 @@ struct pt_regs {
 
 #pragma clang attribute pop
 
-extern s64 krsi_bprm_dump(struct linux_binprm *bprm, void *map__map, u64 flags) __ksym;
-extern struct task_struct *krsi_task_real_parent(struct task_struct *task) __ksym;
-extern void bpf_task_release(struct task_struct *p) __ksym;
-extern struct file *bpf_get_task_exe_file(struct task_struct *task) __ksym;
-extern void bpf_put_file(struct file *file) __ksym;
+s64 krsi_bprm_dump(struct linux_binprm *bprm, void *map__map, u64 flags) __ksym;
+struct task_struct *krsi_task_real_parent(struct task_struct *task) __ksym;
+void bpf_task_release(struct task_struct *p) __ksym;
+struct file *bpf_get_task_exe_file(struct task_struct *task) __ksym;
+void bpf_put_file(struct file *file) __ksym;
 extern s64 krsi_file_path(const struct file *file, char *dst, u32 dst__sz, u64 flags) __ksym;
 
 #endif /* KRSI_KERNEL_H */

@@ -111,7 +111,7 @@ impl Store {
         builder.recursive(true).mode(0o700);
         builder.create(dir.join("hooks")).map_err(|error| {
             failed("make a directory in /sys/fs/bpf", &error)
-                .hint("bpffs has to be mounted there: mount -t bpf bpf /sys/fs/bpf")
+                .hint("bpffs has to be mounted there: mount -t bpf none /sys/fs/bpf")
         })?;
         Self::locked(dir)
     }
