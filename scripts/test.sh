@@ -70,7 +70,7 @@ boot() {
 must_panic() {
 	local result=FAILED status=0
 	stage "Testing that $2 does not boot"
-	KERNEL=$BUILD/debug/bzImage CONSOLE=$out/panic-$1.log TIMEOUT=${TIMEOUT:-300} \
+	KERNEL=$BUILD/$variant/bzImage CONSOLE=$out/panic-$1.log TIMEOUT=${TIMEOUT:-300} \
 		APPEND="lsm=$lsms,krsi $2 ${APPEND:-}" "$TOP/scripts/vm" true >/dev/null 2>&1 || status=$?
 	if [ "$status" != 0 ] && ! grep -q 'Run /.* as init process' "$out/panic-$1.log" &&
 		grep -q 'Kernel panic - not syncing: krsi: boot: .*inherit.bpf.o: ' "$out/panic-$1.log"; then

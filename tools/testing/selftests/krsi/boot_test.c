@@ -535,15 +535,15 @@ TEST_F(boot, slots_stay)
 TEST_F(boot, says_what_is_in_force)
 {
 	if (permissive()) {
-		EXPECT_EQ(16, boot_field("mode=permissive", "programs="));
+		EXPECT_EQ(20, boot_field("mode=permissive", "programs="));
 		EXPECT_EQ(-1, boot_field("program=inherit_cred", " id="));
 		EXPECT_LT(0, boot_field("program=label_cred", " id="));
 		EXPECT_LT(0, blob_field("slot=", "cred", "depth", "failed"));
 		EXPECT_EQ(-EPERM, blob_command("release cred depth"));
 		return;
 	}
-	/* Those of boot/label.bpf.c and of boot/inherit.bpf.c. */
-	EXPECT_EQ(18, boot_field("mode=enforce", "programs="));
+	/* Those of boot/label.bpf.c and boot/inherit.bpf.c, and of samples. */
+	EXPECT_EQ(22, boot_field("mode=enforce", "programs="));
 	EXPECT_EQ(0, boot_field("mode=enforce", "refused="));
 	EXPECT_LT(0, boot_field("point=inode_create program=label_inode_cr", " id="));
 	EXPECT_LT(0, boot_field("point=cred program=inherit_cred", " verified="));
