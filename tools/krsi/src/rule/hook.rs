@@ -272,7 +272,7 @@ pub const HOOKS: &[Hook] = &[
     pathless("task_prlimit"),
     pathless("task_setrlimit"),
     pathless("task_movememory"),
-    pathless("ptrace_access_check"),
+    with_detail(pathless("ptrace_access_check"), 1, "mode"),
     pathless("ptrace_traceme"),
     plain("capset"),
     plain("capget"),
@@ -331,6 +331,7 @@ const MODULE: &[u64] = &[2, 7];
 const KEXEC: &[u64] = &[3];
 const S_IFMT: u64 = 0o170_000;
 const S_IFREG: u64 = 0o100_000;
+const PTRACE_MODE_ATTACH: u64 = 2;
 const CAP_SYS_MODULE: u64 = 16;
 const CAP_SYS_RAWIO: u64 = 17;
 const CAP_SYS_PACCT: u64 = 20;
@@ -630,22 +631,25 @@ const DECIDED: &[Row] = &[
         &["move_pages", "migrate_pages"],
         &[("task_movememory", When::Always)],
     ),
+    // Also asked, to read only, by whoever looks at another process in /proc, as ps(1) does.
     (
         &["ptrace"],
         &[
-            ("ptrace_access_check", When::Always),
+            (
+                "ptrace_access_check",
+                When::NotMasked(PTRACE_MODE_ATTACH, 0),
+            ),
             ("ptrace_traceme", When::Always),
         ],
     ),
     (
-        &[
-            "process_vm_readv",
-            "process_vm_writev",
-            "pidfd_getfd",
-            "kcmp",
-        ],
-        &[("ptrace_access_check", When::Always)],
+        &["process_vm_readv", "process_vm_writev", "pidfd_getfd"],
+        &[(
+            "ptrace_access_check",
+            When::NotMasked(PTRACE_MODE_ATTACH, 0),
+        )],
     ),
+    (&["kcmp"], &[("ptrace_access_check", When::Always)]),
     (&["capset"], &[("capset", When::Always)]),
     (&["capget"], &[("capget", When::Always)]),
     (&["bpf"], &[("bpf", When::Always)]),

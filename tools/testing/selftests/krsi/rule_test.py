@@ -7,6 +7,7 @@ gap; that random rules load, and decide as `krsi check` says that they do.
 """
 
 import contextlib
+import ctypes
 import errno
 import json
 import os
@@ -396,6 +397,31 @@ def test_system_calls():
         equal(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), errno.EXDEV)
         hits = [counter[0] for counter in counters()]
         equal([number > 0 for number in hits], [True, True, True, True, False, True], hits)
+
+
+def test_ptrace():
+    """Attaching, but not what ps(1) reads."""
+    class Iovec(ctypes.Structure):
+        _fields_ = [("base", ctypes.c_void_p), ("length", ctypes.c_size_t)]
+
+    def peek(pid):
+        byte = ctypes.create_string_buffer(1)
+        vector = ctypes.byref(Iovec(ctypes.addressof(byte), 1))
+        done = libc.process_vm_readv(pid, vector, 1, vector, 1, 0)
+        return ctypes.get_errno() if done < 0 else 0
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    with subprocess.Popen(["sleep", "60"]) as other:
+        try:
+            for call in ("ptrace", "process_vm_readv"):
+                with policy(f"-a deny=EISDIR,exit -S {call} -k trace\n"):
+                    equal(attempt(os.readlink, f"/proc/{other.pid}/exe"), 0)
+                    equal(counters(), [(0, 0, 0)])
+                    # Whatever the hook says, its caller makes EPERM of it.
+                    equal(peek(other.pid), errno.EPERM)
+                    equal(counters(), [(1, 1, 0)])
+        finally:
+            other.kill()
 
 
 def test_kill():
