@@ -9,7 +9,7 @@ use crate::{
     rule::{
         self,
         ast::{Condition, Field, Statement},
-        lower::{lower, Source},
+        lower::{lower, misleading, Source},
         system::Machine,
     },
     ui,
@@ -118,6 +118,9 @@ fn classify(file: &str, line: &str) -> Option<(Class, String)> {
         file: file.into(),
         line: statement.clone(),
     };
+    if let Some(why) = misleading(&source) {
+        return Some((Class::Stays, why.into()));
+    }
     if let Err(errors) = lower(vec![source], &Machine) {
         let error = errors.first()?;
         let why = format!("{}; {}", error.message, error.expected);
@@ -204,6 +207,14 @@ mod tests {
             Some(Class::Stays)
         );
         assert_eq!(class("-a never,exclude -F msgtype=CWD"), Some(Class::Stays));
+        assert_eq!(
+            class("-a always,exit -S execve -C uid!=euid -F euid=0"),
+            Some(Class::Stays)
+        );
+        assert_eq!(
+            class("-a always,exit -S execve -F uid=0"),
+            Some(Class::Better)
+        );
         assert_eq!(class("-b 8192"), Some(Class::Stays));
         assert_eq!(class("-a nonsense"), Some(Class::Stays));
         assert_eq!(class("-D"), None);

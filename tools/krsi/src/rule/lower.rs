@@ -37,7 +37,7 @@ pub struct Lowered {
     /// The lines that are rules, in the order in which they decide.
     pub lines: Vec<Source>,
     pub policy: Policy,
-    /// What was passed over, and why.
+    /// What was passed over or is easily misunderstood, and why.
     pub notes: Vec<String>,
 }
 
@@ -60,6 +60,10 @@ pub fn lower(sources: Vec<Source>, system: &dyn System) -> Result<Lowered, Vec<S
     for source in &lowered.lines {
         match rule(source, system) {
             Ok(rule) => {
+                if let Some(note) = misleading(source) {
+                    let Source { file, line } = source;
+                    lowered.notes.push(format!("{file}:{}: {note}", line.line));
+                }
                 if rule.cases.is_empty() {
                     everywhere.push(lowered.policy.rules.len());
                 }
@@ -275,6 +279,27 @@ fn list(rule: &ast::Rule) -> Lowering<()> {
         ),
     };
     Err(Wrong::new(rule.places.head, message, instead))
+}
+
+/// What is to be said about a rule that means something else to auditctl.
+pub fn misleading(source: &Source) -> Option<&'static str> {
+    const BY_EXEC: &[&str] = &["euid", "suid", "fsuid", "egid", "sgid", "fsgid"];
+    let Statement::Rule { rule, .. } = &source.line.statement else {
+        return None;
+    };
+    let by_exec = |field: &Field| matches!(field, Field::Named(name) if BY_EXEC.contains(name));
+    let of_exec = |name: &String| {
+        let name = syscall(name, rule, whole(source));
+        matches!(name, Ok("execve" | "execveat"))
+    };
+    let tested = rule.conditions.iter().any(|condition| match condition {
+        Condition::Test { field, .. } => by_exec(field),
+        Condition::Compare { field, with, .. } => by_exec(field) || by_exec(with),
+    });
+    (tested && rule.syscalls.iter().any(of_exec)).then_some(
+        "euid and the like are those of who executes: \
+         what a set-user-ID or set-group-ID program changes comes after the decision",
+    )
 }
 
 /// Whether a rule is about all that others are about.

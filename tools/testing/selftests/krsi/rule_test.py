@@ -424,6 +424,17 @@ def test_ptrace():
             other.kill()
 
 
+def test_execve_of_set_user_id():
+    """Users are those of the caller, and whoever loads such a rule is told."""
+    rule = "-a always,exit -F arch=b64 -S execve -C uid!=euid -F euid=0 -k setuid\n"
+    notes = load(rule)["notes"]
+    run("unload")
+    equal(len(notes), 1, notes)
+    assert "set-user-ID" in notes[0], notes
+    equal(load(rule.replace("-C uid!=euid -F euid=0", "-F uid=0"))["notes"], [])
+    run("unload")
+
+
 def test_kill():
     with files(), policy(f"-a kill,exit -F path={HELD}/file -F perm=w\n"):
         pid = os.fork()
