@@ -110,6 +110,30 @@ def replaced_zone():
     new.rename("/etc/localtime")
 
 
+def adjusted_time():
+    """Reads the state of the clock, then sets a part of it to what it is."""
+    timex = ctypes.create_string_buffer(1024)
+    call(159, timex)
+    timex[0:4] = (4).to_bytes(4, sys.byteorder)  # ADJ_MAXERROR
+    call(159, timex)
+
+
+def no_module():
+    """Long enough for the kernel to look at it."""
+    call(175, ctypes.create_string_buffer(4096), 4096, b"")
+
+
+class Iovec(ctypes.Structure):
+    _fields_ = [("iov_base", ctypes.c_void_p), ("iov_len", ctypes.c_size_t)]
+
+
+def read_parent():
+    """A byte that the parent has at the same address."""
+    byte = ctypes.create_string_buffer(1)
+    vector = ctypes.byref(Iovec(ctypes.addressof(byte), 1))
+    LIBC.process_vm_readv(os.getppid(), vector, 1, vector, 1, 0)
+
+
 class Timespec(ctypes.Structure):
     _fields_ = [("tv_sec", ctypes.c_long), ("tv_nsec", ctypes.c_long)]
 
@@ -135,7 +159,7 @@ TRIGGERS = {
     "scope-sudoers-dir": entry("/etc/sudoers.d"),
     "scope-setuid-root": execute("/usr/bin/su", "--version", user=NOBODY),
     "scope-setuid": lambda: os.setuid(0),
-    "time-adjust": lambda: call(159, ctypes.create_string_buffer(1024)),
+    "time-adjust": adjusted_time,
     "time-set": lambda: same_time(True),
     "time-clock": lambda: same_time(False),
     "time-zone": replaced_zone,
@@ -146,7 +170,7 @@ TRIGGERS = {
     "network-issue": touch("/etc/issue"),
     "network-issue-net": touch("/etc/issue.net"),
     "network-interfaces": entry("/etc/network"),
-    "modules-load": lambda: call(175, None, 0, b""),
+    "modules-load": no_module,
     "modules-unload": lambda: call(176, b"krsi_none", 0),
     "modules-config": entry("/etc/modprobe.d"),
     "modules-tool": execute("/usr/bin/kmod", "--version"),
@@ -171,7 +195,7 @@ TRIGGERS = {
     "access-denied": denied,
     "access-not-permitted": not_permitted,
     "processes-ptrace": lambda: call(101, 0x4206, os.getppid(), 0, 0),
-    "processes-memory": lambda: call(310, os.getppid(), None, 0, None, 0, 0),
+    "processes-memory": read_parent,
     "audit-config": entry("/etc/audit"),
     "audit-tool": execute("/usr/sbin/auditctl", "-v"),
 }
