@@ -418,9 +418,11 @@ impl<'a> Object<'a> {
             let malformed = error(Why::Text("malformed"));
 
             match (section.kind, section.name) {
-                (0 | SHT_STRTAB, _) => {}
-                (SHT_REL, _) => Self::check_rels(&elf, &section)?,
-                (SHT_SYMTAB, _) => {
+                (SHT_STRTAB, b".strtab" | b".shstrtab") => {}
+                (SHT_REL, name) if name.starts_with(b".rel") => {
+                    Self::check_rels(&elf, &section)?;
+                }
+                (SHT_SYMTAB, b".symtab") => {
                     let table = Symbols::new(&elf, &section).ok_or(malformed)?;
                     if symbols.replace(table).is_some() {
                         return Err(twice);
@@ -453,6 +455,13 @@ impl<'a> Object<'a> {
                 }
                 _ => {
                     let point = check::section(section.name, section.size == 0).map_err(error)?;
+                    // [`Self::program`] takes no other: it would be left out without a word.
+                    if point.is_some() && section.kind != SHT_PROGBITS {
+                        return Err(error(Why::Number(
+                            "a program is in a section of type PROGBITS, not",
+                            section.kind,
+                        )));
+                    }
                     let bit = point.map_or(0, |point| 1u32 << (point as u32 & 31));
                     if points & bit != 0 {
                         return Err(twice);
