@@ -39,7 +39,8 @@ static inline const char *log_tail(const char *log)
 
 /*
  * Every program of the object, which is @size bytes at @elf, has to have a
- * verdict beside it, and to get it. Returns how many there were.
+ * verdict beside it, and to get it. Without KRSI, whose kfuncs the programs
+ * call, each has to be refused. Returns how many there were.
  */
 static inline int check_verdicts(struct __test_metadata *const _metadata, const void *elf,
 				 size_t size)
@@ -59,6 +60,8 @@ static inline int check_verdicts(struct __test_metadata *const _metadata, const 
 			TH_LOG("%s: no verdict beside it", name);
 		if (!verdict)
 			continue;
+		if (!krsi_active())
+			verdict = "reject=";
 
 		obj = bpf_object__open_mem(elf, size, NULL);
 		ASSERT_NE(NULL, obj);
