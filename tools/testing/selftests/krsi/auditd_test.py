@@ -10,14 +10,11 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
+
+from ktap import equal, run_all
 
 SECURITYFS = pathlib.Path("/sys/kernel/security")
 ACTIVE = "krsi" in (SECURITYFS / "lsm").read_text().split(",")
-
-
-def equal(got, wanted, what=""):
-    assert got == wanted, f"{what}: {got!r} instead of {wanted!r}"
 
 
 def run(*args):
@@ -194,22 +191,5 @@ def test_task_without_context():
             equal(len(ausearch(log, "-m", "KERNEL_OTHER", "--just-one")), 1)
 
 
-def main():
-    tests = [(name[5:], test) for name, test in globals().items() if name.startswith("test_")]
-    failed = 0
-    print(f"TAP version 13\n1..{len(tests)}", flush=True)
-    for number, (name, test) in enumerate(tests, 1):
-        try:
-            test()
-            word = "ok"
-        except Exception:  # Whatever went wrong, the next tests can run.
-            for line in traceback.format_exc().splitlines():
-                print(f"# {line}")
-            word = "not ok"
-            failed += 1
-        print(f"{word} {number} {name}", flush=True)
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_all(globals()))

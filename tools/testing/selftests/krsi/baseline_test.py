@@ -22,6 +22,7 @@ import tempfile
 import time
 
 from auditd_test import ACTIVE, auditd, ausearch, counters, run
+from ktap import Results
 
 HERE = pathlib.Path(__file__).resolve().parent
 RULES = HERE / "rules/baseline.rules"
@@ -185,21 +186,6 @@ def by_krsi(keys, triggers=()):
         settle(log)
         text = run("ausearch", "--input", str(log), "-w", "-k", keys[0], "-i").stdout
         return {key: events(log, key, pids, True) for key in keys}, text
-
-
-class Results:
-    """KTAP, a case at a time."""
-
-    def __init__(self, count):
-        self.done = self.failed = 0
-        print(f"TAP version 13\n1..{count}", flush=True)
-
-    def case(self, name, good, *why):
-        self.done += 1
-        self.failed += not good
-        for line in () if good else why:
-            print(f"# {line}")
-        print(f"{'ok' if good else 'not ok'} {self.done} {name}", flush=True)
 
 
 def refusals(results):

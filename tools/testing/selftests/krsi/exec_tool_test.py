@@ -12,17 +12,14 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
+
+from ktap import equal, run_all
 
 KRSI = os.environ.get("KRSI", "krsi")
 SECURITYFS = pathlib.Path("/sys/kernel/security")
 ACTIVE = "krsi" in (SECURITYFS / "lsm").read_text().split(",")
 
 SUCCESS, ERROR, USAGE, INACTIVE, LOST = 0, 1, 2, 3, 6
-
-
-def equal(got, wanted, what=""):
-    assert got == wanted, f"{what}: {str(got)[:2000]} instead of {str(wanted)[:2000]}"
 
 
 class Watcher:
@@ -361,22 +358,5 @@ def test_text():
     assert lines[3].startswith(f"          from {os.getpid()} "), lines
 
 
-def main():
-    tests = [(name[5:], test) for name, test in globals().items() if name.startswith("test_")]
-    failed = 0
-    print(f"TAP version 13\n1..{len(tests)}", flush=True)
-    for number, (name, test) in enumerate(tests, 1):
-        try:
-            test()
-            word = "ok"
-        except Exception:  # Whatever went wrong, the next tests can run.
-            for line in traceback.format_exc().splitlines():
-                print(f"# {line}")
-            word = "not ok"
-            failed += 1
-        print(f"{word} {number} {name}", flush=True)
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_all(globals()))

@@ -20,7 +20,8 @@ import sys
 import tempfile
 import threading
 import time
-import traceback
+
+from ktap import equal, run_all, skip_all
 
 KRSI = os.environ.get("KRSI", "krsi")
 BPFFS = pathlib.Path("/sys/fs/bpf/krsi/policy")
@@ -37,10 +38,6 @@ def run(*args, **more):
     return subprocess.run(
         [KRSI, *args], capture_output=True, text=True, timeout=280, check=False, **more
     )
-
-
-def equal(got, wanted, what=""):
-    assert got == wanted, f"{what}: {got!r} instead of {wanted!r}"
 
 
 def load(rules, status=SUCCESS):
@@ -762,31 +759,20 @@ def test_decides_as_check_says():
                       f"{event}\n{rules}")
 
 
+def clean_up():
+    run("unload")
+    shutil.rmtree(HELD, ignore_errors=True)
+    shutil.rmtree(FREE, ignore_errors=True)
+
+
 def main():
     lsms = pathlib.Path("/sys/kernel/security/lsm").read_text().split(",")
     if "krsi" not in lsms:
-        print("TAP version 13\n1..0 # SKIP krsi is not active")
-        return 4
-    tests = [(name[5:], test) for name, test in globals().items() if name.startswith("test_")]
-    only = sys.argv[1:]
-    tests = [(name, test) for name, test in tests if not only or name in only]
-    failed = 0
-    print(f"TAP version 13\n1..{len(tests)}", flush=True)
-    for number, (name, test) in enumerate(tests, 1):
-        try:
-            test()
-            word = "ok"
-        except Exception:  # Whatever went wrong, the next tests can run.
-            for line in traceback.format_exc().splitlines():
-                print(f"# {line}")
-            word = "not ok"
-            failed += 1
-            run("unload")
-            shutil.rmtree(HELD, ignore_errors=True)
-            shutil.rmtree(FREE, ignore_errors=True)
-        print(f"{word} {number} {name}", flush=True)
-    shutil.rmtree(TOP, ignore_errors=True)
-    return 1 if failed else 0
+        return skip_all("krsi is not active")
+    try:
+        return run_all(globals(), clean_up)
+    finally:
+        shutil.rmtree(TOP, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ import tempfile
 import termios
 import threading
 import time
-import traceback
+
+from ktap import equal, run_all
 
 KRSI = os.environ.get("KRSI", "krsi")
 OBJECTS = pathlib.Path.cwd()
@@ -41,10 +42,6 @@ def run(*args, **more):
     return subprocess.run(
         [KRSI, *args], capture_output=True, text=True, timeout=120, check=False, **more
     )
-
-
-def equal(got, wanted, what=""):
-    assert got == wanted, f"{what}: {got!r} instead of {wanted!r}"
 
 
 def document(*args, status=SUCCESS, **more):
@@ -487,22 +484,5 @@ def test_blobs():
     equal([slot for slot in document("blobs")["slots"] if slot["name"] == "tool"], [])
 
 
-def main():
-    tests = [(name[5:], test) for name, test in globals().items() if name.startswith("test_")]
-    failed = 0
-    print(f"TAP version 13\n1..{len(tests)}", flush=True)
-    for number, (name, test) in enumerate(tests, 1):
-        try:
-            test()
-            word = "ok"
-        except Exception:  # Whatever went wrong, the next tests can run.
-            for line in traceback.format_exc().splitlines():
-                print(f"# {line}")
-            word = "not ok"
-            failed += 1
-        print(f"{word} {number} {name}", flush=True)
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_all(globals()))
