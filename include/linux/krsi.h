@@ -171,6 +171,11 @@ bool krsi_hook_sleepable(unsigned int hook);
 int krsi_hook_by_id(u32 btf_id);
 u32 krsi_hook_proto(unsigned int hook);
 
+#ifndef __BINDGEN__ /* It does not know how these are called. */
+void __preserve_most krsi_migrate_enable_slow(void);
+void __preserve_most krsi_rcu_read_unlock_slow(void);
+#endif
+
 /* C: kernel/bpf/krsi_blob.c */
 int krsi_inline_kfunc(struct bpf_verifier_env *env, unsigned long kfunc,
 		      int insn_idx, struct bpf_insn *insn_buf);

@@ -24,6 +24,32 @@ DEFINE_PER_CPU(struct krsi_counters, krsi_counters);
 #undef LSM_HOOK
 #endif
 
+/*
+ * Slow paths of what trampolines do inline. They keep registers, so that
+ * trampolines need not save any for them on the fast path.
+ */
+
+#ifdef CONFIG_SMP
+/* With preemption disabled; see rust/helpers/sched.c. */
+void __preserve_most krsi_migrate_enable_slow(void)
+{
+	___migrate_enable();
+}
+#endif
+
+#ifdef CONFIG_PREEMPT_RCU
+/*
+ * RCU's own slow path is private to it. A reader that enters now takes it when
+ * it leaves, for itself and for the one that has left; see
+ * rust/helpers/rcu_inline.c.
+ */
+void __preserve_most krsi_rcu_read_unlock_slow(void)
+{
+	__rcu_read_lock();
+	__rcu_read_unlock();
+}
+#endif
+
 /* The BTF id of each hook's bpf_lsm_*() stub, indexed by enum krsi_hook. */
 BTF_ID_LIST(krsi_stub_ids)
 #define LSM_HOOK(RET, DEFAULT, NAME, ...) BTF_ID(func, bpf_lsm_##NAME)

@@ -5,11 +5,13 @@
  * kernels, and those without preemptible RCU, get the ordinary functions.
  */
 
+#include <linux/krsi.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 
-#if defined(CONFIG_PREEMPT_RCU) && !defined(CONFIG_DEBUG_LOCK_ALLOC) && \
-	!defined(CONFIG_PROVE_RCU) && !defined(CONFIG_RCU_STRICT_GRACE_PERIOD)
+#if defined(CONFIG_SECURITY_KRSI) && defined(CONFIG_PREEMPT_RCU) && \
+	!defined(CONFIG_DEBUG_LOCK_ALLOC) && !defined(CONFIG_PROVE_RCU) && \
+	!defined(CONFIG_RCU_STRICT_GRACE_PERIOD) && !defined(MODULE)
 __rust_helper void rust_helper_inline_rcu_read_lock(void)
 {
 	WRITE_ONCE(current->rcu_read_lock_nesting,
@@ -27,14 +29,8 @@ __rust_helper void rust_helper_inline_rcu_read_unlock(void)
 	if (nesting)
 		return;
 	barrier();	/* Leave, then look whether somebody waits for it. */
-	if (unlikely(READ_ONCE(current->rcu_read_unlock_special.s))) {
-		/*
-		 * The slow path is private to RCU. A reader that enters now
-		 * takes it when it leaves, for itself and for this one.
-		 */
-		__rcu_read_lock();
-		__rcu_read_unlock();
-	}
+	if (unlikely(READ_ONCE(current->rcu_read_unlock_special.s)))
+		krsi_rcu_read_unlock_slow();
 }
 #else
 __rust_helper void rust_helper_inline_rcu_read_lock(void)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
+#include <linux/krsi.h>
 #include <linux/sched.h>
 #include <linux/uaccess.h>
 
@@ -12,10 +13,31 @@ __rust_helper void rust_helper_inline_migrate_disable(void)
 	migrate_disable();
 }
 
+#if defined(CONFIG_SECURITY_KRSI) && defined(CONFIG_SMP) && \
+	!defined(CONFIG_DEBUG_PREEMPT) && !defined(MODULE)
+/* The same as migrate_enable(), but for the call of its slow path. */
+__rust_helper void rust_helper_inline_migrate_enable(void)
+{
+	struct task_struct *p = current;
+
+	if (p->migration_disabled > 1) {
+		p->migration_disabled--;
+		return;
+	}
+
+	guard(preempt)();
+	if (unlikely(p->cpus_ptr != &p->cpus_mask))
+		krsi_migrate_enable_slow();
+	barrier();	/* As in __migrate_enable(). */
+	p->migration_disabled = 0;
+	this_rq_pinned()--;
+}
+#else
 __rust_helper void rust_helper_inline_migrate_enable(void)
 {
 	migrate_enable();
 }
+#endif
 
 __rust_helper void rust_helper_might_fault(void)
 {
