@@ -21,7 +21,7 @@ krsi_files() {
 	echo "Kconfig security/krsi/Kconfig"
 	local dir
 	cd "$TOP"
-	for dir in security kernel rust include samples tools Documentation; do
+	for dir in arch security kernel rust include samples tools Documentation; do
 		[ ! -d "$dir" ] || find "$dir" -type f ! -path '*/target/*'
 	done | sort | sed 's/.*/& &/'
 }

@@ -15,6 +15,7 @@
 #include <linux/errno.h>
 #include <linux/krsi_blob.h>
 #include <linux/krsi_boot.h>
+#include <linux/krsi_chain.h>
 #include <linux/static_call_types.h>
 #include <linux/types.h>
 #include <uapi/linux/krsi.h>
@@ -100,9 +101,9 @@ bool krsi_trace_end(unsigned int hook);
 
 /* Rust: security/krsi/trampoline.rs */
 int krsi_run(const u64 *ctx, unsigned int hook);
-unsigned int krsi_run_list(const void *ctx, const struct bpf_insn *hook);
+unsigned int krsi_run_list(const void *ctx, const struct bpf_insn *unset);
 unsigned int krsi_run_sleepable_list(const void *ctx,
-				     const struct bpf_insn *hook);
+				     const struct bpf_insn *unset);
 
 /* Rust: security/krsi/exec.rs; see the kfuncs in kernel/bpf/krsi_exec.c */
 s64 krsi_exec_read(const struct linux_binprm *bprm, u64 off, void *dst,
@@ -126,8 +127,9 @@ int krsi_audit_write(const struct krsi_audit_event *event, u32 event_size,
 /*
  * What each hook's two trampolines call, C: kernel/bpf/krsi.c. A BPF program, or
  * a chain of them, where that is all there is to do, else krsi_run_list() or
- * krsi_run_sleepable_list(), which find the number of the hook in the second
- * argument; programs that are compiled ignore it.
+ * krsi_run_sleepable_list(), which find the number of the hook in front of the
+ * context. The second argument, which programs have for the interpreter, is not
+ * set: those that are called so are compiled.
  */
 #define LSM_HOOK(RET, DEFAULT, NAME, ...)				\
 	DECLARE_STATIC_CALL(krsi_##NAME, krsi_run_list);		\
@@ -136,9 +138,6 @@ int krsi_audit_write(const struct krsi_audit_event *event, u32 event_size,
 #undef LSM_HOOK
 
 /* C: kernel/bpf/krsi_chain.c */
-#define KRSI_CHAINS 128
-#define KRSI_CHAIN_MAX 16
-
 /**
  * struct krsi_chain_slot - one static call of a chain
  * @key: its key

@@ -5,7 +5,7 @@
 
 use crate::{
     programs::List,
-    trampoline::{callback, sleepable_callback, Target},
+    trampoline::{callback, sleepable_callback, Frame, Target},
 };
 #[cfg(CONFIG_HAVE_STATIC_CALL)]
 use kernel::static_call::StaticCall;
@@ -24,10 +24,18 @@ pub(crate) trait Hook {
     const VOID: bool;
     /// The hook's `bpf_lsm_*()` stub, a function of the same type as the hook.
     const STUB: *const ();
-    /// What the trampoline calls under its guard; see [`Facts::target`].
-    const TARGET: Target;
-    /// What the trampoline for programs that sleep calls; see [`Facts::sleepable_target`].
-    const SLEEPABLE_TARGET: Target;
+    /// Calls what the trampoline calls under its guard; see [`Facts::target`].
+    ///
+    /// # Safety
+    ///
+    /// As for [`Target`], with the context in the frame.
+    unsafe fn call_target(frame: &Frame) -> c_uint;
+    /// Calls what the trampoline for programs that sleep calls; see [`Facts::sleepable_target`].
+    ///
+    /// # Safety
+    ///
+    /// As above.
+    unsafe fn call_sleepable_target(frame: &Frame) -> c_uint;
 }
 
 /// [`Hook`], for code that serves all hooks.
@@ -121,14 +129,18 @@ macro_rules! hooks {
                 const DEFAULT: i32 = $default;
                 const VOID: bool = is_void!($ret);
                 const STUB: *const () = bindings::$stub as *const ();
-                #[cfg(CONFIG_HAVE_STATIC_CALL)]
-                const TARGET: Target = bindings::$tramp;
-                #[cfg(not(CONFIG_HAVE_STATIC_CALL))]
-                const TARGET: Target = crate::trampoline::krsi_run_list;
-                #[cfg(CONFIG_HAVE_STATIC_CALL)]
-                const SLEEPABLE_TARGET: Target = bindings::$stramp;
-                #[cfg(not(CONFIG_HAVE_STATIC_CALL))]
-                const SLEEPABLE_TARGET: Target = crate::trampoline::krsi_run_sleepable_list;
+
+                #[inline(always)]
+                unsafe fn call_target(frame: &Frame) -> c_uint {
+                    // SAFETY: By the safety requirements.
+                    unsafe { call!($tramp or krsi_run_list, frame, "r12") }
+                }
+
+                #[inline(always)]
+                unsafe fn call_sleepable_target(frame: &Frame) -> c_uint {
+                    // SAFETY: By the safety requirements.
+                    unsafe { call!($stramp or krsi_run_sleepable_list, frame) }
+                }
             }
         )*
 
@@ -173,6 +185,39 @@ macro_rules! hooks {
                 sleepable_trampoline: address_of!($name, sleepable_callback),
             },
         )*];
+    };
+}
+
+/// Makes a static call with the context of a frame. Where there are none, calls the function that
+/// is right for every hook.
+///
+/// Chains find the frame in `%r12`, which programs preserve: see `arch/x86/net/krsi_chain.S`. The
+/// second argument that targets have is not set: nobody looks at it.
+#[cfg(all(CONFIG_HAVE_STATIC_CALL, CONFIG_X86_64))]
+macro_rules! call {
+    ($tramp:ident or $list:ident, $frame:expr $(, $register:tt)?) => {{
+        let verdict: c_uint;
+        kernel::asm!(
+            "call {target}";
+            target = sym bindings::$tramp,
+            in("rdi") $frame.ctx(),
+            $(in($register) core::ptr::from_ref($frame),)?
+            lateout("eax") verdict,
+            clobber_abi("C"),
+        );
+        verdict
+    }};
+}
+#[cfg(all(CONFIG_HAVE_STATIC_CALL, not(CONFIG_X86_64)))]
+macro_rules! call {
+    ($tramp:ident or $list:ident, $frame:expr $(, $register:tt)?) => {
+        bindings::$tramp($frame.ctx().cast(), core::ptr::null())
+    };
+}
+#[cfg(not(CONFIG_HAVE_STATIC_CALL))]
+macro_rules! call {
+    ($tramp:ident or $list:ident, $frame:expr $(, $register:tt)?) => {
+        crate::trampoline::$list($frame.ctx().cast(), core::ptr::null())
     };
 }
 

@@ -12,7 +12,7 @@ use crate::{
     hooks::{self, Hook, State},
     programs::{List, Programs},
 };
-use core::mem::{size_of, MaybeUninit};
+use core::mem::{offset_of, size_of, MaybeUninit};
 use kernel::{
     bindings,
     bpf::{AtomicGuard, RunCtx, SleepableGuard},
@@ -24,23 +24,47 @@ use kernel::{
 /// The most words of arguments that any hook has; checked when the trampolines are instantiated.
 const MAX_WORDS: usize = 6;
 
-/// The context of BPF programs, as the verifier knows it.
+/// What a trampoline lays out for BPF programs: their context, as the verifier knows it, and in front
+/// of it the run context of a hook's only program, or of a chain.
 ///
-/// The words of the arguments, then one for the return value of the program before, which is 0 or
-/// no other program would run. In front, at index -1, the number of argument words.
+/// The context has the words of the arguments, then one for the return value of the program before,
+/// which is 0 or no other program would run. In front, at index -1, is the number of argument words,
+/// of which programs are told the lower byte; above it, for [`krsi_run_list`], the number of the hook.
 #[repr(C)]
-struct Frame {
-    count: u64,
+pub(crate) struct Frame {
+    run_ctx: RunCtx,
+    meta: u64,
     words: [MaybeUninit<u64>; MAX_WORDS + 1],
 }
 
+// Chains, given a frame, have to know where the context is.
+const _: () = assert!(offset_of!(Frame, words) == bindings::KRSI_FRAME_CTX as usize);
+
 impl Frame {
+    /// In front of the context: a constant, which takes no register.
+    const fn meta(hook: usize, count: usize) -> u64 {
+        assert!(count <= 0xff && hook < 1 << 15);
+        (hook << 16 | count) as u64
+    }
+
+    /// The hook that a context was made for.
+    ///
+    /// # Safety
+    ///
+    /// `ctx` must be the context of a frame.
+    unsafe fn hook_of(ctx: *const u64) -> usize {
+        // SAFETY: By the safety requirements, `meta` comes right before the context.
+        unsafe { (*ctx.sub(1) >> 16) as usize }
+    }
+
+    /// A frame for `count` words of arguments of a hook.
     #[inline(always)]
-    fn new(count: usize) -> Self {
+    fn new(hook: usize, count: usize) -> Self {
         let mut words = [MaybeUninit::uninit(); MAX_WORDS + 1];
         words[count].write(0);
         Self {
-            count: count as u64,
+            run_ctx: RunCtx::new(),
+            meta: Self::meta(hook, count),
             words,
         }
     }
@@ -72,10 +96,10 @@ impl Frame {
     }
 
     #[inline(always)]
-    fn ctx(&self) -> *const u64 {
+    pub(crate) fn ctx(&self) -> *const u64 {
         // Derived from the whole, since programs look in front of the words too.
-        // SAFETY: `words` comes right after `count`.
-        unsafe { (&raw const *self).cast::<u64>().add(1) }
+        // SAFETY: `words` is in there.
+        unsafe { (&raw const *self).byte_add(offset_of!(Frame, words)).cast() }
     }
 }
 
@@ -123,8 +147,8 @@ pub(crate) unsafe trait Section {
     ///
     /// # Safety
     ///
-    /// `ctx` must be the context of the hook's programs, and the caller must have the guard.
-    unsafe fn call<H: Hook>(ctx: *const u64) -> i32;
+    /// `frame` must have the context of the hook's programs, and the caller must have the guard.
+    unsafe fn call<H: Hook>(frame: &Frame) -> i32;
 }
 
 /// For hooks in general: RCU. A list with programs that sleep leaves it.
@@ -140,9 +164,11 @@ unsafe impl Section for Atomic {
     }
 
     #[inline(always)]
-    unsafe fn call<H: Hook>(ctx: *const u64) -> i32 {
+    unsafe fn call<H: Hook>(frame: &Frame) -> i32 {
         // SAFETY: By the safety requirements.
-        unsafe { call_target(H::TARGET, krsi_run_list, H::INDEX, ctx) }
+        let target = || unsafe { H::call_target(frame) };
+        // SAFETY: As above.
+        unsafe { call_target(target, krsi_run_list, frame) }
     }
 }
 
@@ -159,9 +185,11 @@ unsafe impl Section for Sleepable {
     }
 
     #[inline(always)]
-    unsafe fn call<H: Hook>(ctx: *const u64) -> i32 {
+    unsafe fn call<H: Hook>(frame: &Frame) -> i32 {
         // SAFETY: By the safety requirements.
-        unsafe { call_target(H::SLEEPABLE_TARGET, krsi_run_sleepable_list, H::INDEX, ctx) }
+        let target = || unsafe { H::call_sleepable_target(frame) };
+        // SAFETY: As above.
+        unsafe { call_target(target, krsi_run_sleepable_list, frame) }
     }
 }
 
@@ -195,7 +223,7 @@ macro_rules! trampoline {
                 assert!(words <= MAX_WORDS);
             }
             #[allow(unused_mut)] // The hooks without arguments put none.
-            let mut frame = Frame::new(const { 0 $(+ words_of::<$ty>())* });
+            let mut frame = Frame::new(H::INDEX, const { 0 $(+ words_of::<$ty>())* });
             let at = 0;
             $(let at = frame.put(at, $arg);)*
             let _ = at;
@@ -204,7 +232,7 @@ macro_rules! trampoline {
             // SAFETY: An FFI call with a hook's number.
             unsafe { bindings::krsi_count_call(H::INDEX as c_uint) };
             // SAFETY: The frame has the hook's arguments, as the verifier was told.
-            let verdict = unsafe { S::call::<H>(frame.ctx()) };
+            let verdict = unsafe { S::call::<H>(&frame) };
             drop(guard);
 
             if verdict == 0 {
@@ -253,9 +281,11 @@ trampoline!(trampoline6: a A, b B, c C, d D, e E, f F);
 /// What a trampoline calls under its guard: the code of a program or of a chain, [`krsi_run_list`]
 /// or [`krsi_run_sleepable_list`].
 ///
+/// Has the second argument because programs have it for the interpreter; it is not set.
+///
 /// Returns the verdict, or [`STUB`].
 pub(crate) type Target =
-    unsafe extern "C" fn(ctx: *const c_void, hook: *const bindings::bpf_insn) -> c_uint;
+    unsafe extern "C" fn(ctx: *const c_void, unset: *const bindings::bpf_insn) -> c_uint;
 
 /// Stands for a verdict: the hook's stub has to be called, its image runs the programs.
 ///
@@ -267,22 +297,22 @@ const STUB: i32 = i32::MIN;
 ///
 /// # Safety
 ///
-/// `ctx` must be the context of the hook's programs. The caller must have the guard that both
+/// `frame` must have the context of the hook's programs. The caller must have the guard that both
 /// functions need.
 #[inline(always)]
-unsafe fn call_target(target: Target, list: Target, hook: usize, ctx: *const u64) -> i32 {
-    let hook = hook as *const bindings::bpf_insn;
-
+unsafe fn call_target(
+    target: impl FnOnce() -> c_uint,
+    list: Target,
+    frame: &Frame,
+) -> i32 {
     if stats_enabled() {
         // SAFETY: By the safety requirements.
-        return unsafe { list(ctx.cast(), hook) as i32 };
+        return unsafe { list(frame.ctx().cast(), core::ptr::null()) as i32 };
     }
     // A program could ask for its cookie; those that have one are not called from here.
-    let run_ctx = RunCtx::new();
     // SAFETY: The guard is dropped at the end.
-    let _run_ctx = unsafe { run_ctx.enter() };
-    // SAFETY: By the safety requirements.
-    unsafe { target(ctx.cast(), hook) as i32 }
+    let _run_ctx = unsafe { frame.run_ctx.enter() };
+    target() as i32
 }
 
 /// Whether the runs of programs have to be counted and timed.
@@ -320,15 +350,16 @@ unsafe fn load<'a>(list: &List) -> Option<&'a Programs> {
 ///
 /// # Safety
 ///
-/// `ctx` must be the context of the hook's programs, `hook` a hook's number. The caller must have
+/// `ctx` must be the context of a [`Frame`] for the hook's programs. The caller must have
 /// an [`AtomicGuard`] and nothing else that forbids to sleep where the hook's programs may.
 #[export]
 #[inline(never)] // Most trampolines never call it, and each has a call.
 pub(crate) unsafe extern "C" fn krsi_run_list(
     ctx: *const c_void,
-    hook: *const bindings::bpf_insn,
+    _: *const bindings::bpf_insn,
 ) -> c_uint {
-    let hook = hook as usize;
+    // SAFETY: By the safety requirements.
+    let hook = unsafe { Frame::hook_of(ctx.cast()) };
     let (state, void) = (&hooks::STATE[hook], hooks::FACTS[hook].void);
     // SAFETY: By the safety requirements.
     direct_or_stub(state, || unsafe { run(&state.direct, ctx.cast(), void) }) as c_uint
@@ -345,9 +376,10 @@ pub(crate) unsafe extern "C" fn krsi_run_list(
 #[inline(never)] // Most trampolines never call it, and each has a call.
 pub(crate) unsafe extern "C" fn krsi_run_sleepable_list(
     ctx: *const c_void,
-    hook: *const bindings::bpf_insn,
+    _: *const bindings::bpf_insn,
 ) -> c_uint {
-    let hook = hook as usize;
+    // SAFETY: By the safety requirements.
+    let hook = unsafe { Frame::hook_of(ctx.cast()) };
     let (state, void) = (&hooks::STATE[hook], hooks::FACTS[hook].void);
     // SAFETY: By the safety requirements.
     direct_or_stub(state, || unsafe {
@@ -472,7 +504,7 @@ mod tests {
 
     #[test]
     fn count_is_in_front_and_return_value_behind() {
-        let mut frame = Frame::new(2);
+        let mut frame = Frame::new(0, 2);
         let at = frame.put(0, 11u64);
         frame.put(at, 22u64);
         assert_eq!(word(&frame, -1), 2);
@@ -482,8 +514,16 @@ mod tests {
     }
 
     #[test]
+    fn the_hook_is_beyond_what_programs_are_told() {
+        let frame = Frame::new(hooks::COUNT - 1, MAX_WORDS);
+        assert_eq!(word(&frame, -1) & 0xff, MAX_WORDS as u64);
+        // SAFETY: The context is the frame's.
+        assert_eq!(unsafe { Frame::hook_of(frame.ctx()) }, hooks::COUNT - 1);
+    }
+
+    #[test]
     fn narrow_arguments_leave_no_garbage() {
-        let mut frame = Frame::new(4);
+        let mut frame = Frame::new(0, 4);
         let at = frame.put(0, -1i32);
         let at = frame.put(at, true);
         let at = frame.put(at, 0xffffu16);
@@ -496,7 +536,7 @@ mod tests {
 
     #[test]
     fn sixteen_bytes_take_two_words() {
-        let mut frame = Frame::new(4);
+        let mut frame = Frame::new(0, 4);
         let at = frame.put(0, 1u64);
         let at = frame.put(at, (0x1111_2222_3333_4444u64, true));
         assert_eq!(at, 3);
@@ -510,7 +550,7 @@ mod tests {
 
     #[test]
     fn hooks_without_arguments_have_a_context() {
-        let frame = Frame::new(0);
+        let frame = Frame::new(0, 0);
         assert_eq!(word(&frame, -1), 0);
         assert_eq!(word(&frame, 0), 0);
     }
@@ -518,7 +558,7 @@ mod tests {
     #[test]
     fn nothing_attached_is_no_verdict() {
         let state = State::new();
-        let frame = Frame::new(0);
+        let frame = Frame::new(0, 0);
         let _guard = AtomicGuard::new();
         // SAFETY: No program runs.
         let run = || unsafe { run(&state.direct, frame.ctx(), false) };
@@ -529,7 +569,7 @@ mod tests {
     fn traced_hook_calls_its_stub() {
         let state = State::new();
         state.traced.store(1, kernel::sync::atomic::Relaxed);
-        let frame = Frame::new(0);
+        let frame = Frame::new(0, 0);
         let _guard = SleepableGuard::new();
         // SAFETY: No program runs.
         let run = || unsafe { run_sleepable(&state.direct, frame.ctx(), false) };
