@@ -16,7 +16,7 @@ make=(make -C "$IN_TOP/build/linux" "O=$IN_TOP/build/obj-check" LLVM=1 "CC=ccach
 
 # files PATTERN: the project's files that match, as the build root sees them.
 files() {
-	(cd "$TOP" && find .ci Kbuild Kconfig kernel include rust samples scripts security tools \
+	(cd "$TOP" && find .ci Kbuild Kconfig arch kernel include rust samples scripts security tools \
 		-type f -name "$1" ! -path '*/target/*' 2>/dev/null | sort || :)
 }
 

@@ -67,7 +67,8 @@ far. Nothing uses them yet." rust
 add "bpf: add the C side of KRSI
 
 The header that is the contract between KRSI and the BPF core, and the
-few functions that BTF or linker sections want in C." include kernel
+few functions that BTF or linker sections want in C, or that only assembly
+makes as short as they can be." include kernel arch
 add "security: add KRSI
 
 Kernel Runtime Security Instrumentation runs the BPF programs that are

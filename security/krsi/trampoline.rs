@@ -300,11 +300,7 @@ const STUB: i32 = i32::MIN;
 /// `frame` must have the context of the hook's programs. The caller must have the guard that both
 /// functions need.
 #[inline(always)]
-unsafe fn call_target(
-    target: impl FnOnce() -> c_uint,
-    list: Target,
-    frame: &Frame,
-) -> i32 {
+unsafe fn call_target(target: impl FnOnce() -> c_uint, list: Target, frame: &Frame) -> i32 {
     if stats_enabled() {
         // SAFETY: By the safety requirements.
         return unsafe { list(frame.ctx().cast(), core::ptr::null()) as i32 };
