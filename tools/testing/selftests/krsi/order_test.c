@@ -5,8 +5,11 @@
  * runs them all.
  */
 
+#include <sys/ioctl.h>
+
 #include "common.h"
 #include "order.skel.h"
+#include "told.skel.h"
 
 FIXTURE(order)
 {
@@ -190,6 +193,52 @@ TEST_F(order, void_runs_all)
 	bss->next = 0;
 	EXPECT_EQ(0, fcntl(fd, F_SETOWN, getpid()));
 	EXPECT_RAN(3, 2, 0, 1);
+	close(fd);
+}
+
+/*
+ * Every program gets the hook's arguments, however many run before it: up to
+ * more than KRSI calls from one function.
+ */
+TEST(all_get_the_arguments)
+{
+	const unsigned int cmd = 0x12345678;
+	const unsigned long arg = 0x1234567890abcdef;
+	struct told_bpf *skels[5];
+	struct bpf_link *links[20] = {};
+	struct bpf_program *prog;
+	int attached, fd, i, j;
+	char name[16];
+
+	REQUIRE_LSM();
+	fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	for (i = 0; i < ARRAY_SIZE(skels); i++) {
+		skels[i] = told_bpf__open_and_load();
+		ASSERT_NE(NULL, skels[i]);
+		skels[i]->bss->target = getpid();
+	}
+	for (attached = 1; attached <= ARRAY_SIZE(links); attached++) {
+		snprintf(name, sizeof(name), "ioctl%d", (attached - 1) % 4);
+		prog = bpf_object__find_program_by_name(skels[(attached - 1) / 4]->obj, name);
+		links[attached - 1] = bpf_program__attach(prog);
+		ASSERT_NE(NULL, links[attached - 1]);
+		for (i = 0; i < ARRAY_SIZE(skels); i++)
+			memset(skels[i]->bss->told, 0, sizeof(skels[i]->bss->told));
+		EXPECT_EQ(-ENOTTY, OK(ioctl(fd, cmd, arg)));
+		for (i = 0; i < ARRAY_SIZE(links); i++) {
+			const __u64 want[] = { 3, cmd, arg };
+
+			for (j = 0; j < 3; j++)
+				EXPECT_EQ(i < attached ? want[j] : 0,
+					  skels[i / 4]->bss->told[i % 4][j])
+					TH_LOG("program %d of %d", i, attached);
+		}
+	}
+	for (i = 0; i < ARRAY_SIZE(links); i++)
+		bpf_link__destroy(links[i]);
+	for (i = 0; i < ARRAY_SIZE(skels); i++)
+		told_bpf__destroy(skels[i]);
 	close(fd);
 }
 
