@@ -19,6 +19,7 @@ const VAR: u32 = 14;
 const DATASEC: u32 = 15;
 const DECL_TAG: u32 = 17;
 const ENUM64: u32 = 19;
+const LAST: u32 = ENUM64;
 
 /// The linkage of a function that is defined elsewhere.
 const EXTERN: u32 = 2;
@@ -37,11 +38,14 @@ fn set(data: &mut [u8], at: usize, word: u32) -> Option<()> {
 /// How many bytes follow the three words that each type has.
 fn rest(kind: u32, count: usize) -> Option<usize> {
     match kind {
+        0 => None,
         INT | VAR | DECL_TAG => Some(4),
         ARRAY => Some(12),
         STRUCT | UNION | DATASEC | ENUM64 => count.checked_mul(12),
         ENUM | FUNC_PROTO => count.checked_mul(8),
-        _ => Some(0),
+        1..=LAST => Some(0),
+        // Who knows how long.
+        _ => None,
     }
 }
 
@@ -58,7 +62,7 @@ pub(super) fn adapt(data: &mut [u8]) -> Option<()> {
         let mut at = start;
         while at < end {
             let info = word(data, at.checked_add(4)?)?;
-            let (kind, count) = ((info >> 24) & 0x1f, info & 0xffff);
+            let (kind, count) = ((info >> 24) & 0x7f, info & 0xff_ffff);
             match kind {
                 VAR if name.is_none() => name = Some(word(data, at)?),
                 // An enumeration has records of the same size.
@@ -151,5 +155,10 @@ mod tests {
         assert!(adapt(&mut [0xff; 64]).is_none());
         let mut cut = bytes([0x0001_eb9f, 24, 0, 16, 16, 0, 1, STRUCT << 24 | 9, 8, 0]);
         assert!(adapt(cut.as_flattened_mut()).is_none());
+        // As an integer, but for a bit further up; and a kind that there is not.
+        for kind in [INT | 0x20, INT | 0x40, LAST + 1, 0] {
+            let mut unknown = bytes([0x0001_eb9f, 24, 0, 16, 16, 0, 1, kind << 24, 4, 32]);
+            assert!(adapt(unknown.as_flattened_mut()).is_none());
+        }
     }
 }
