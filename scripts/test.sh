@@ -106,7 +106,7 @@ if [ ${#neither[@]} -gt 0 ]; then
 	boot neither "lsm=$lsms" - "${neither[@]}"
 fi
 if wanted blob_none_test; then
-	boot no-blobs "lsm=$lsms,krsi" - blob_none_test
+	boot no-blobs "lsm=$lsms,krsi krsi.boot=off" - blob_none_test
 fi
 if wanted blob_test; then
 	boot tomoyo "lsm=$lsms,tomoyo,krsi $blobs" - blob_test

@@ -41,8 +41,18 @@ use kernel::{
 };
 use load::{Loaded, Outcome};
 
-/// Not 0: the system boots on if something of boot programs fails. Written at boot, by one CPU.
-static PERMISSIVE: Atomic<i32> = Atomic::new(0);
+/// What the boot parameter says: one of the values below. Written at boot, by one CPU.
+static MODE: Atomic<u32> = Atomic::new(ENFORCE);
+
+/// The system does not boot if something of boot programs fails.
+const ENFORCE: u32 = 0;
+/// It boots on, without.
+const PERMISSIVE: u32 = 1;
+/// It boots as if there were no boot programs.
+const OFF: u32 = 2;
+
+/// The names of the modes, by their values.
+const MODES: [&str; 3] = ["enforce", "permissive", "off"];
 
 /// The task that is loading programs, if there is one.
 static LOADER: Atomic<*mut bindings::task_struct> = Atomic::new(core::ptr::null_mut());
@@ -57,13 +67,14 @@ pub(crate) unsafe extern "C" fn krsi_boot_setup(mode: *const c_char) {
     // SAFETY: By the safety requirements.
     let mode = unsafe { CStr::from_char_ptr(mode) }.to_bytes();
 
-    PERMISSIVE.store((mode == b"permissive").into(), Relaxed);
-    if mode != b"permissive" && mode != b"enforce" {
+    let known = MODES.iter().position(|name| name.as_bytes() == mode);
+    if known.is_none() {
         pr_warn!(
-            "krsi.boot: neither enforce nor permissive: \"{}\"; enforcing\n",
+            "krsi.boot: neither enforce, permissive nor off: \"{}\"; enforcing\n",
             BStr::from_bytes(&mode[..mode.len().min(64)])
         );
     }
+    MODE.store(known.map_or(ENFORCE, |mode| mode as u32), Relaxed);
 }
 
 /// The object whose loading fails, for tests: the end of its name, as a C string. Written at boot,
@@ -112,6 +123,9 @@ pub(crate) unsafe extern "C" fn krsi_boot_reserve() {
     let mut total = [0; blob::COUNT];
     let mut creates = false;
 
+    if MODE.load(Relaxed) == OFF {
+        return;
+    }
     for (_, data) in embedded::objects() {
         let Ok(object) = object::Object::parse(data) else {
             continue;
@@ -186,6 +200,10 @@ pub(crate) fn load() {
     };
     let (mut objects, mut refused) = (0usize, 0usize);
 
+    if MODE.load(Relaxed) == OFF {
+        pr_info!("boot: off, no boot program is in force\n");
+        return;
+    }
     LOADER.store(Task::current_raw(), Relaxed);
     for (name, data) in embedded::objects() {
         objects += 1;
@@ -225,7 +243,7 @@ pub(crate) fn load() {
 
 /// Says that an object is refused, and does what the boot parameter says about it.
 fn fail(reason: &CStr) {
-    if PERMISSIVE.load(Relaxed) != 0 {
+    if MODE.load(Relaxed) == PERMISSIVE {
         pr_err!("boot: refused, and going on without: {}\n", reason);
         return;
     }
@@ -241,11 +259,7 @@ fn fail(reason: &CStr) {
 /// Writes the file `boot`. May sleep.
 pub(crate) fn show(m: &SeqFile) {
     let report = REPORT.lock();
-    let mode = if PERMISSIVE.load(Relaxed) != 0 {
-        "permissive"
-    } else {
-        "enforce"
-    };
+    let mode = MODES[MODE.load(Relaxed) as usize];
 
     seq_print!(
         m,

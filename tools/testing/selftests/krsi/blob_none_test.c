@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Without krsi.blob= there is nothing to be claimed, and no label to be had.
+ * Without krsi.blob=, and with boot programs switched off, there is nothing to be
+ * claimed, and no label to be had.
  */
 
 #include "blob.h"
@@ -14,14 +15,20 @@ TEST(nothing_is_reserved)
 		"bpf_token",
 	};
 	struct blob_bpf *skel;
+	char text[4096];
 	int i;
 
 	if (!krsi_active())
 		SKIP(return, "krsi is not active");
 	if (blob_reserved("inode") > 0)
 		SKIP(return, "boot without krsi.blob=");
+	ASSERT_TRUE(read_text(SECURITYFS "/krsi/boot", text, sizeof(text)));
+	if (strncmp(text, "mode=off ", strlen("mode=off ")))
+		SKIP(return, "boot with krsi.boot=off");
+	EXPECT_STREQ("mode=off programs=0 refused=0 micros=0\n", text);
 	for (i = 0; i < ARRAY_SIZE(classes); i++) {
 		EXPECT_EQ(0, blob_reserved(classes[i])) TH_LOG("%s", classes[i]);
+		EXPECT_EQ(0, blob_field("boot=", classes[i], NULL, NULL)) TH_LOG("%s", classes[i]);
 		EXPECT_EQ(-ENXIO, blob_command("claim %s a 8", classes[i]))
 			TH_LOG("%s", classes[i]);
 		EXPECT_EQ(-ENOENT, blob_command("release %s a", classes[i]));
