@@ -14,6 +14,7 @@
 #include <linux/init.h>
 #include <linux/krsi.h>
 #include <linux/krsi_boot.h>
+#include <linux/kthread.h>
 #include <linux/percpu.h>
 
 DEFINE_PER_CPU(struct krsi_boot_cpu, krsi_boot_cpu);
@@ -41,6 +42,33 @@ static int __init krsi_boot_fail_param(char *object)
 	return 1;
 }
 __setup("krsi.boot_fail=", krsi_boot_fail_param);
+
+static bool krsi_boot_tasks;
+
+static int __init krsi_boot_tasks_param(char *unused)
+{
+	krsi_boot_tasks = true;
+	return 1;
+}
+__setup("krsi.boot_tasks", krsi_boot_tasks_param);
+
+static int krsi_boot_task(void *unused)
+{
+	return 0;
+}
+
+/**
+ * krsi_boot_make_task - make a task that stays, and never runs
+ *
+ * For tests, and only if the boot parameter krsi.boot_tasks asks for it.
+ *
+ * Context: may sleep.
+ */
+void krsi_boot_make_task(void)
+{
+	if (krsi_boot_tasks)
+		kthread_create(krsi_boot_task, NULL, "krsi-boot-task");
+}
 #endif
 
 BTF_ID_LIST_SINGLE(krsi_blob_ops_id, struct, krsi_blob_ops)

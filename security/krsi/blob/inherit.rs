@@ -122,18 +122,25 @@ pub(super) fn switch(hooks: &'static [lsm::Hook], on: bool) {
 
 /// Copies a slot to new objects from now on, if that is its rule. May sleep.
 ///
-/// Callers of this and of [`remove`] are serialised.
+/// Callers of this, of [`mark`] and of [`remove`] are serialised.
 pub(super) fn add(slot: &Slot) {
+    mark(slot);
+    refresh(slot.class);
+}
+
+/// The same, once [`refresh`] is called, so that several slots are copied from the same moment on.
+pub(super) fn mark(slot: &Slot) {
     set(slot, true);
 }
 
-/// Copies a slot no more.
+/// Copies a slot no more. May sleep.
 pub(super) fn remove(slot: &Slot) {
     set(slot, false);
+    refresh(slot.class);
 }
 
 fn set(slot: &Slot, copied: bool) {
-    let Some((words, hooks)) = class(slot.class).filter(|_| slot.inherit == Inherit::Copy) else {
+    let Some((words, _)) = class(slot.class).filter(|_| slot.inherit == Inherit::Copy) else {
         return;
     };
     let first = slot.offset / ALIGN;
@@ -141,11 +148,9 @@ fn set(slot: &Slot, copied: bool) {
     for word in first..first + slot.size.div_ceil(ALIGN) {
         words.set(word as usize, copied);
     }
-    switch(hooks, !words.is_empty() || boot::hooked(slot.class));
 }
 
-/// Switches the callbacks of a class on or off, after what [`boot::hooked`] says has changed. May
-/// sleep.
+/// Switches the callbacks of a class on or off, after what they have to do has changed. May sleep.
 pub(crate) fn refresh(which: Class) {
     if let Some((words, hooks)) = class(which) {
         switch(hooks, !words.is_empty() || boot::hooked(which));

@@ -325,13 +325,15 @@ pub(crate) fn claim_boot(slot: &BootSlot<'_>) -> Result<u32> {
     }
 }
 
-/// Lets programs access a slot of boot programs. To be called once, when these are in force.
-/// May sleep.
-pub(crate) fn publish_boot(number: u32) {
+/// Lets programs access slots of boot programs. To be called once, before there is a boot program
+/// that runs: it would find no slot, and leave an object without its label for good. May sleep.
+///
+/// Slots that are copied are so from the next [`refresh`] on.
+pub(crate) fn publish_boot(numbers: &[u32]) {
     let table = TABLE.lock();
 
-    for slot in table.iter().filter(|slot| slot.number == number) {
-        inherit::add(slot);
+    for slot in table.iter().filter(|slot| numbers.contains(&slot.number)) {
+        inherit::mark(slot);
         access::publish(slot);
     }
 }

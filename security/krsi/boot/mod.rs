@@ -110,6 +110,16 @@ fn made_to_fail(_object: &str) -> bool {
     }
 }
 
+/// Makes a task that stays, if a test asks for it: one that is made while programs are put in
+/// force.
+fn make_task() {
+    #[cfg(CONFIG_SECURITY_KRSI_KUNIT_TEST)]
+    // SAFETY: An FFI call.
+    unsafe {
+        bindings::krsi_boot_make_task()
+    };
+}
+
 /// Reserves the bytes that boot programs need. Called at boot, with one CPU, after the boot
 /// parameters were read and before the framework asks for sizes.
 ///
@@ -164,7 +174,7 @@ pub(crate) unsafe extern "C" fn krsi_boot_helper_allowed(id: u32) -> bool {
 /// Prepares for what is loaded later. Called once, by KRSI's initialiser, after the callbacks were
 /// registered.
 pub(crate) fn init() {
-    run::switch();
+    run::switch(|| {});
     // SAFETY: Called once.
     unsafe { REPORT.init() };
 }
@@ -217,11 +227,13 @@ pub(crate) fn load() {
         return;
     }
 
-    // New objects are labelled before there is anything to be accessed.
-    run::switch();
-    for &number in &outcome.slots {
-        blob::publish_boot(number);
-    }
+    // An object is initialised once, by programs that find all their slots. What is made in
+    // between is initialised when it is first accessed.
+    make_task();
+    blob::publish_boot(&outcome.slots);
+    make_task();
+    run::switch(make_task);
+    make_task();
     let micros = begin.elapsed().as_micros_ceil();
     let classes = blob::Class::ALL
         .into_iter()

@@ -368,8 +368,9 @@ const HOOK_CLASSES: [Class; COUNT] = [
 ];
 
 /// Switches the callbacks on that have something to do, and the others off. To be called at boot
-/// after they were registered, and when the programs are in the table. May sleep.
-pub(super) fn switch() {
+/// after they were registered, and when the programs are in the table. `between` is called between
+/// some of them. May sleep.
+pub(super) fn switch(between: impl Fn()) {
     for (hook, class) in HOOKS.iter().zip(HOOK_CLASSES) {
         if let Some(key) = hook.active_key() {
             if hooked(class) {
@@ -379,7 +380,9 @@ pub(super) fn switch() {
             }
         }
     }
+    between();
     blob::refresh(Class::cred);
+    between();
     blob::refresh(Class::task);
     blob::refresh_xattrs();
 }
