@@ -182,6 +182,40 @@ unsafe fn copy(copied: &Copied, class: Class, from: *mut c_void, to: *mut c_void
     }
 }
 
+/// Gives new credentials what they have of others.
+///
+/// # Safety
+///
+/// Both must be valid, with their blobs, and nobody else may have the new ones.
+unsafe fn derive(new: *mut bindings::cred, old: *const bindings::cred) {
+    // SAFETY: By the safety requirements.
+    unsafe {
+        boot::initialise(Class::cred, old.cast_mut().cast(), (*old).security);
+        copy(&CRED, Class::cred, (*old).security, (*new).security);
+        boot::made(Class::cred, new.cast(), (*new).security, Some(old as u64));
+    };
+}
+
+/// Makes credentials as if no boot program had seen them.
+///
+/// # Safety
+///
+/// `blob` must be that of credentials which nobody else has, or null.
+unsafe fn renew(blob: *mut c_void) {
+    let space = &SPACES[Class::cred as usize];
+    let (base, bytes) = (space.base.load(Relaxed), space.boot.load(Relaxed));
+
+    // SAFETY: By the safety requirements.
+    if let Some(state) = unsafe { super::state(Class::cred, blob) } {
+        // SAFETY: The slots of boot programs are the first of the space, since they were claimed
+        // before all others. Nobody else accesses them, by the safety requirements.
+        unsafe {
+            core::ptr::write_bytes(blob.byte_add(base as usize).cast::<u8>(), 0, bytes as usize)
+        };
+        state.store(0, Relaxed);
+    }
+}
+
 /// # Safety
 ///
 /// To be called by the LSM framework only.
@@ -190,22 +224,23 @@ unsafe extern "C" fn cred_prepare(
     old: *const bindings::cred,
     _: bindings::gfp_t,
 ) -> c_int {
-    // SAFETY: By the safety requirements.
-    unsafe { cred_transfer(new, old) };
+    // SAFETY: The framework passes valid credentials. Nobody else has the new ones.
+    unsafe { derive(new, old) };
     0
 }
 
+/// Credentials that were made blank. A program of `cred_alloc_blank` that accessed them had them
+/// initialised as coming from none.
+///
 /// # Safety
 ///
 /// To be called by the LSM framework only.
 unsafe extern "C" fn cred_transfer(new: *mut bindings::cred, old: *const bindings::cred) {
-    // SAFETY: The framework passes valid credentials, with their blobs. Nobody else has the new
-    // ones.
+    // SAFETY: As in `cred_prepare`.
     unsafe {
-        boot::initialise(Class::cred, old.cast_mut().cast(), (*old).security);
-        copy(&CRED, Class::cred, (*old).security, (*new).security);
-        boot::made(Class::cred, new.cast(), (*new).security, Some(old as u64));
-    };
+        renew((*new).security);
+        derive(new, old);
+    }
 }
 
 /// # Safety
