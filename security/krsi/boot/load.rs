@@ -145,26 +145,34 @@ pub(super) fn load(
 }
 
 /// Claims the slots of an object, and appends their numbers.
+///
+/// All that can be, even if there is one that cannot: nobody else is to have a slot of that name.
 fn claim(name: &str, object: &Object<'_>, numbers: &mut KVec<u32>) -> Result<(), Refusal> {
+    let mut result = Ok(());
+
     for slot in object.slots() {
-        let refuse = |e: Error| {
-            Refusal::new(fmt!(
+        if let Err(e) = claim_one(&slot, numbers) {
+            result = result.and(Err(Refusal::new(fmt!(
                 "{name}: slot {}: error {}",
                 BStr::from_bytes(slot.name),
                 e.to_errno()
-            ))
-        };
-        let wanted = boot_slot(&slot).ok_or(EINVAL).map_err(refuse)?;
-        // Without a state word nobody could tell whether the slot is initialised.
-        if !blob::has_boot_slots(wanted.class) {
-            return Err(refuse(ENXIO));
-        }
-        let number = blob::claim_boot(&wanted).map_err(refuse)?;
-        if numbers.push(number, GFP_KERNEL).is_err() {
-            blob::fail_boot(number);
-            return Err(refuse(ENOMEM));
+            ))));
         }
     }
+    result
+}
+
+/// Claims a slot, and appends its number.
+fn claim_one(slot: &Slot<'_>, numbers: &mut KVec<u32>) -> Result {
+    let wanted = boot_slot(slot).ok_or(EINVAL)?;
+    // Without a state word nobody could tell whether the slot is initialised.
+    if !blob::has_boot_slots(wanted.class) {
+        return Err(ENXIO);
+    }
+    numbers.reserve(1, GFP_KERNEL)?;
+    let number = blob::claim_boot(&wanted)?;
+    // There is room, as above.
+    let _ = numbers.push_within_capacity(number);
     Ok(())
 }
 
