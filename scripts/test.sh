@@ -112,8 +112,10 @@ if wanted blob_test; then
 	boot tomoyo "lsm=$lsms,tomoyo,krsi $blobs" - blob_test
 fi
 if wanted boot_test; then
-	# One of the objects in the image is refused, as if it could not be loaded.
-	boot permissive "lsm=$lsms,krsi krsi.boot=permissive krsi.boot_fail=inherit.bpf.o" - boot_test
+	# One of the objects in the image is refused, as if it could not be loaded, and
+	# those that cannot be.
+	permissive="krsi.boot=permissive krsi.boot_fail=inherit.bpf.o krsi.boot_refused"
+	boot permissive "lsm=$lsms,krsi $permissive krsi.boot_tasks" - boot_test
 	must_panic enforce "krsi.boot_fail=inherit.bpf.o"
 	must_panic unknown "krsi.boot=Permissive krsi.boot_fail=inherit.bpf.o"
 fi

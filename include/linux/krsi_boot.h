@@ -99,6 +99,7 @@ bool krsi_boot_helper_allowed(u32 id);
 /* C: kernel/bpf/krsi_boot.c */
 u32 krsi_boot_struct_id(void);
 void krsi_boot_make_task(void);
+extern bool krsi_boot_refused;
 
 /* C: kernel/bpf/krsi_blob.c */
 u32 krsi_blob_kfunc_id(const char *name, size_t len);

@@ -43,6 +43,16 @@ static int __init krsi_boot_fail_param(char *object)
 }
 __setup("krsi.boot_fail=", krsi_boot_fail_param);
 
+/* Objects in the image that are there to be refused are loaded. */
+bool krsi_boot_refused;
+
+static int __init krsi_boot_refused_param(char *unused)
+{
+	krsi_boot_refused = true;
+	return 1;
+}
+__setup("krsi.boot_refused", krsi_boot_refused_param);
+
 static bool krsi_boot_tasks;
 
 static int __init krsi_boot_tasks_param(char *unused)

@@ -212,9 +212,15 @@ fn verify(
             ))
         };
         let errno = |e: Error| match e {
-            e if e == EACCES || e == EINVAL => {
-                refuse(fmt!("refused by the verifier, error {}", e.to_errno()))
-            }
+            e if e == EACCES => refuse(fmt!(
+                "the verifier refuses what it accesses, error {}",
+                e.to_errno()
+            )),
+            e if e == E2BIG => refuse(fmt!(
+                "loops too long for the verifier, error {}",
+                e.to_errno()
+            )),
+            e if e == EINVAL => refuse(fmt!("refused by the verifier, error {}", e.to_errno())),
             e => refuse(fmt!("cannot be loaded, error {}", e.to_errno())),
         };
         let point = program.point as usize;

@@ -110,6 +110,24 @@ fn made_to_fail(_object: &str) -> bool {
     }
 }
 
+/// The objects in the image that are to be loaded.
+///
+/// Not, unless a test asks for them, those that are there to be refused.
+fn objects() -> impl Iterator<Item = (&'static str, &'static [u8])> {
+    embedded::objects().filter(|(_name, _)| {
+        #[cfg(CONFIG_SECURITY_KRSI_KUNIT_TEST)]
+        {
+            // SAFETY: Written at boot, by one CPU, while boot parameters are read.
+            let asked = unsafe { bindings::krsi_boot_refused };
+            asked || !_name.ends_with(".refused.bpf.o")
+        }
+        #[cfg(not(CONFIG_SECURITY_KRSI_KUNIT_TEST))]
+        {
+            true
+        }
+    })
+}
+
 /// Makes a task that stays, if a test asks for it: one that is made while programs are put in
 /// force.
 fn make_task() {
@@ -136,7 +154,7 @@ pub(crate) unsafe extern "C" fn krsi_boot_reserve() {
     if MODE.load(Relaxed) == OFF {
         return;
     }
-    for (_, data) in embedded::objects() {
+    for (_, data) in objects() {
         let Ok(object) = object::Object::parse(data) else {
             continue;
         };
@@ -208,22 +226,22 @@ pub(crate) fn load() {
         programs: KVec::new(),
         slots: KVec::new(),
     };
-    let (mut objects, mut refused) = (0usize, 0usize);
+    let (mut count, mut refused) = (0usize, 0usize);
 
     if MODE.load(Relaxed) == OFF {
         pr_info!("boot: off, no boot program is in force\n");
         return;
     }
     LOADER.store(Task::current_raw(), Relaxed);
-    for (name, data) in embedded::objects() {
-        objects += 1;
+    for (name, data) in objects() {
+        count += 1;
         if let Err(refusal) = load::load(name, data, &mut outcome) {
             refused += 1;
             fail(refusal.reason());
         }
     }
     LOADER.store(core::ptr::null_mut(), Relaxed);
-    if objects == 0 {
+    if count == 0 {
         return;
     }
 
@@ -242,7 +260,7 @@ pub(crate) fn load() {
     pr_info!(
         "boot: {} programs of {} objects in force, {} slots in {} classes, {} us\n",
         outcome.programs.len(),
-        objects - refused,
+        count - refused,
         outcome.slots.len(),
         classes,
         micros
