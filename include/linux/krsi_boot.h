@@ -12,6 +12,7 @@
 
 #include <linux/fdtable.h>
 #include <linux/percpu.h>
+#include <linux/sched/cputime.h>
 #include <linux/types.h>
 
 struct block_device;

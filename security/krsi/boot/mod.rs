@@ -203,6 +203,7 @@ struct Report {
     /// Objects that were refused.
     refused: usize,
     micros: i64,
+    cpu_micros: u64,
 }
 
 kernel::sync::global_lock! {
@@ -212,6 +213,7 @@ kernel::sync::global_lock! {
         programs: KVec::new(),
         refused: 0,
         micros: 0,
+        cpu_micros: 0,
     };
 }
 
@@ -222,6 +224,7 @@ kernel::sync::global_lock! {
 /// on, without what is in that object.
 pub(crate) fn load() {
     let begin = Instant::<Monotonic>::now();
+    let began = cpu_nanos();
     let mut outcome = Outcome {
         programs: KVec::new(),
         slots: KVec::new(),
@@ -253,22 +256,31 @@ pub(crate) fn load() {
     run::switch(make_task);
     make_task();
     let micros = begin.elapsed().as_micros_ceil();
+    let cpu_micros = (cpu_nanos() - began).div_ceil(1000);
     let classes = blob::Class::ALL
         .into_iter()
         .filter(|&class| blob::has_boot_slots(class))
         .count();
     pr_info!(
-        "boot: {} programs of {} objects in force, {} slots in {} classes, {} us\n",
+        "boot: {} programs of {} objects in force, {} slots in {} classes, {} us, {} on the CPU\n",
         outcome.programs.len(),
         count - refused,
         outcome.slots.len(),
         classes,
-        micros
+        micros,
+        cpu_micros
     );
     let mut report = REPORT.lock();
     report.programs = outcome.programs;
     report.refused = refused;
     report.micros = micros;
+    report.cpu_micros = cpu_micros;
+}
+
+/// How long the current task has been on a CPU, in nanoseconds.
+fn cpu_nanos() -> u64 {
+    // SAFETY: The current task is alive.
+    unsafe { bindings::task_sched_runtime(Task::current_raw()) }
 }
 
 /// Says that an object is refused, and does what the boot parameter says about it.
@@ -293,10 +305,11 @@ pub(crate) fn show(m: &SeqFile) {
 
     seq_print!(
         m,
-        "mode={mode} programs={} refused={} micros={}\n",
+        "mode={mode} programs={} refused={} micros={} cpu_micros={}\n",
         report.programs.len(),
         report.refused,
-        report.micros
+        report.micros,
+        report.cpu_micros
     );
     for loaded in report.programs.iter() {
         seq_print!(

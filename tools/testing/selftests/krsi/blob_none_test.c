@@ -25,7 +25,7 @@ TEST(nothing_is_reserved)
 	ASSERT_TRUE(read_text(SECURITYFS "/krsi/boot", text, sizeof(text)));
 	if (strncmp(text, "mode=off ", strlen("mode=off ")))
 		SKIP(return, "boot with krsi.boot=off");
-	EXPECT_STREQ("mode=off programs=0 refused=0 micros=0\n", text);
+	EXPECT_STREQ("mode=off programs=0 refused=0 micros=0 cpu_micros=0\n", text);
 	for (i = 0; i < ARRAY_SIZE(classes); i++) {
 		EXPECT_EQ(0, blob_reserved(classes[i])) TH_LOG("%s", classes[i]);
 		EXPECT_EQ(0, blob_field("boot=", classes[i], NULL, NULL)) TH_LOG("%s", classes[i]);
