@@ -67,6 +67,7 @@ struct krsi_blob_ops {
 	void (*bpf_prog)(struct bpf_prog *prog, u32 how);
 	void (*bpf_token)(struct bpf_token *token, u32 how);
 	void (*inode_create)(struct inode *inode, struct inode *dir, u32 how);
+	void (*inode_instantiate)(struct inode *inode, u32 how);
 };
 
 #define KRSI_BOOT_POINTS (sizeof(struct krsi_blob_ops) / sizeof(void *))

@@ -187,6 +187,7 @@ KRSI_POINT(perf_event, perf_event)
 KRSI_POINT(bpf_map, bpf_map)
 KRSI_POINT(bpf_prog, bpf_prog)
 KRSI_POINT(bpf_token, bpf_token)
+KRSI_POINT(inode_instantiate, inode)
 
 static struct krsi_blob_ops krsi_boot_stubs = {
 	.cred = krsi_blob_ops__cred,
@@ -205,6 +206,7 @@ static struct krsi_blob_ops krsi_boot_stubs = {
 	.bpf_prog = krsi_blob_ops__bpf_prog,
 	.bpf_token = krsi_blob_ops__bpf_token,
 	.inode_create = krsi_blob_ops__inode_create,
+	.inode_instantiate = krsi_blob_ops__inode_instantiate,
 };
 
 static struct bpf_struct_ops krsi_boot_ops = {

@@ -109,7 +109,8 @@ pub(crate) const MAX_RESERVED: u32 = 1024;
 pub(crate) const MAX_SPACE: u32 = 2 * MAX_RESERVED;
 
 /// What is in front of the slots of a class that boot programs have slots in: a word of 4 bytes
-/// that says whether they are initialised, and 4 that nobody uses.
+/// that says whether they are initialised, and one that says of inodes whether they were when the
+/// inode got its first name.
 pub(crate) const STATE: u32 = ALIGN;
 
 /// What else is in KRSI's part of an inode's blob, in front: where the bpf LSM has the storage that
@@ -266,6 +267,16 @@ pub(crate) unsafe fn state<'a>(class: Class, blob: *mut c_void) -> Option<&'a At
     }
     // SAFETY: By the safety requirements.
     Some(unsafe { access::state(class, blob) })
+}
+
+/// The other state word of an inode. [`None`] if it has none.
+///
+/// # Safety
+///
+/// As [`state`].
+pub(crate) unsafe fn instantiated<'a>(blob: *mut c_void) -> Option<&'a Atomic<u32>> {
+    // SAFETY: By the safety requirements. There are two words: see [`STATE`].
+    unsafe { state(Class::inode, blob).map(|first| Atomic::from_ptr(first.as_ptr().add(1))) }
 }
 
 /// Learns where the framework put the blobs. Called once, by KRSI's initialiser.

@@ -136,7 +136,8 @@ pub(crate) fn refresh() {
     let kept = live().next().is_some();
 
     inherit::switch(&HOOKS[2..3], kept || boot::wants_inode_create());
-    inherit::switch(&HOOKS[3..], kept);
+    inherit::switch(&HOOKS[3..4], kept || boot::wants_inode_instantiate());
+    inherit::switch(&HOOKS[4..], kept);
 }
 
 /// How many slots can be kept, from one boot to the next.
@@ -582,6 +583,8 @@ unsafe extern "C" fn d_instantiate(dentry: *mut bindings::dentry, inode: *mut bi
     if inode.is_null() {
         return;
     }
+    // SAFETY: By the safety requirements.
+    unsafe { boot::inode_instantiate(inode) };
     // The root of a file system that is being mounted: not every one can be asked already.
     // SAFETY: By the safety requirements.
     if unsafe { (*(*inode).i_sb).s_root.is_null() } {

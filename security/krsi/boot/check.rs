@@ -105,6 +105,8 @@ points! {
     bpf_token: 16,
     /// A new file is made in a directory; after [`Point::inode`].
     inode_create: 4,
+    /// An inode gets its first name, and is complete; after the other two.
+    inode_instantiate: 4,
 }
 
 impl Point {

@@ -26,6 +26,7 @@ mod state;
 
 pub(crate) use run::{first_access, hooked, initialise, made, HOOKS};
 pub(crate) use run::{inode_create, wants_inode_create};
+pub(crate) use run::{inode_instantiate, wants_inode_instantiate};
 pub(crate) use state::{ready, READY};
 
 use crate::blob;
@@ -202,6 +203,7 @@ struct Report {
     programs: KVec<Loaded>,
     /// Objects that were refused.
     refused: usize,
+    /// The time that it took, and how much of that was not other tasks'.
     micros: i64,
     cpu_micros: u64,
 }

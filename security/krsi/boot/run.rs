@@ -23,8 +23,9 @@ use kernel::{
 /// How many points there are: members of `struct krsi_blob_ops`.
 pub(super) const POINTS: usize = size_of::<bindings::krsi_blob_ops>() / size_of::<*const ()>();
 
-/// The point that is not the making of an object, and the last one.
-pub(super) const INODE_CREATE: usize = POINTS - 1;
+/// The points that are not the making of an object, and the last ones.
+const INODE_CREATE: usize = POINTS - 2;
+const INODE_INSTANTIATE: usize = POINTS - 1;
 
 /// The most programs that a point can have.
 pub(super) const MAX_PROGRAMS: usize = 16;
@@ -49,7 +50,11 @@ pub(super) const CLASSES: [Class; POINTS] = {
 };
 
 // C and what checks objects know the same points.
-const _: () = assert!(Point::ALL.len() == POINTS && Point::inode_create as usize == INODE_CREATE);
+const _: () = assert!(
+    Point::ALL.len() == POINTS
+        && Point::inode_create as usize == INODE_CREATE
+        && Point::inode_instantiate as usize == INODE_INSTANTIATE
+);
 
 /// The point at which objects of a class are made. [`None`]: programs never see such objects.
 fn point(class: Class) -> Option<usize> {
@@ -83,6 +88,11 @@ pub(crate) fn hooked(class: Class) -> bool {
 /// Whether there is a program that labels new files.
 pub(crate) fn wants_inode_create() -> bool {
     programs(INODE_CREATE).next().is_some()
+}
+
+/// Whether there is a program that labels inodes that get their first name.
+pub(crate) fn wants_inode_instantiate() -> bool {
+    programs(INODE_INSTANTIATE).next().is_some()
 }
 
 /// Runs the programs of a point.
@@ -125,6 +135,16 @@ unsafe fn initialise_as(
         if let Some(point) = point(class) {
             // SAFETY: By the safety requirements; the context is that of the class.
             unsafe { run(point, context(class, object, extra, how)) };
+        }
+        if class == Class::inode && how == bindings::krsi_blob_how_KRSI_BLOB_OLD {
+            // It may have all its names. Who wants to access it waits for this one state.
+            // SAFETY: By the safety requirements; the context is that of the point.
+            unsafe {
+                let inode = object.cast::<bindings::inode>();
+                if blob::instantiated((*inode).i_security).is_some_and(state::skip) {
+                    run(INODE_INSTANTIATE, [inode as u64, how.into(), 0]);
+                }
+            }
         }
     })
 }
@@ -220,6 +240,30 @@ pub(crate) unsafe fn inode_create(inode: *mut bindings::inode, dir: *mut binding
         initialise(Class::inode, inode.cast(), (*inode).i_security);
         let how = bindings::krsi_blob_how_KRSI_BLOB_NEW;
         run(INODE_CREATE, [inode as u64, dir as u64, how.into()]);
+    }
+}
+
+/// Runs the programs that label inodes that get their first name. To be called by KRSI's callback
+/// for `d_instantiate`.
+///
+/// # Safety
+///
+/// `inode` must be alive.
+pub(crate) unsafe fn inode_instantiate(inode: *mut bindings::inode) {
+    if !wants_inode_instantiate() {
+        return;
+    }
+    // SAFETY: By the safety requirements.
+    let state = unsafe {
+        initialise(Class::inode, inode.cast(), (*inode).i_security);
+        blob::instantiated((*inode).i_security)
+    };
+    if let Some(state) = state {
+        let how = bindings::krsi_blob_how_KRSI_BLOB_NEW;
+        state::initialise(state, || {
+            // SAFETY: By the safety requirements; the context is that of the point.
+            unsafe { run(INODE_INSTANTIATE, [inode as u64, how.into(), 0]) };
+        });
     }
 }
 

@@ -156,6 +156,12 @@ pub(super) fn initialise(state: &Atomic<u32>, run: impl FnOnce()) -> bool {
     }
 }
 
+/// Has nobody initialise `state` any more, unless somebody has or is at it; says whether that is
+/// so. Any context.
+pub(super) fn skip(state: &Atomic<u32>) -> bool {
+    state.cmpxchg(0, READY, Acquire).is_ok()
+}
+
 #[cfg(CONFIG_SECURITY_KRSI_KUNIT_TEST)]
 #[kernel::macros::kunit_tests(krsi_boot_state)]
 mod tests {
@@ -179,6 +185,15 @@ mod tests {
         assert!(ready(&state));
         assert!(initialise(&state, || runs += 1));
         assert_eq!(runs, 1);
+    }
+
+    #[test]
+    fn what_is_skipped_never_runs() {
+        let state = Atomic::new(0);
+
+        assert!(skip(&state));
+        assert!(!skip(&state));
+        assert!(initialise(&state, || assert!(false)));
     }
 
     #[test]

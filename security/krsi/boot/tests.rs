@@ -116,7 +116,7 @@ fn the_label_object_has_all_points() {
         assert!(!slots.is_empty());
         assert!(slots.iter().all(|slot| slot.class == point.class()));
     }
-    assert_eq!(object.slots().count(), 16);
+    assert_eq!(object.slots().count(), 17);
     let task = object
         .programs()
         .find(|program| program.point == Point::inode);
@@ -319,7 +319,7 @@ fn addresses_are_of_whole_slots() {
         (0u32, true),
         (48, true),
         (8, false),
-        (48 * 16, false),
+        (48 * 17, false),
         (!0, false),
     ] {
         let mut bad = data.clone();
@@ -343,11 +343,11 @@ fn slots_of_several_objects_go_together() {
     let text = totals(&both, &mut errors);
     assert!(errors.is_empty());
     assert!(
-        text.starts_with("18 programs of 15 classes, 19 slots;"),
+        text.starts_with("19 programs of 15 classes, 20 slots;"),
         "{text}"
     );
     assert!(text.contains(" cred:48 task:40 file:32 "), "{text}");
-    assert!(text.contains(" inode:56 "), "{text}");
+    assert!(text.contains(" inode:80 "), "{text}");
 
     let twice = [("a", parse(&inherit)), ("b", parse(&inherit))];
     totals(&twice, &mut errors);

@@ -35,6 +35,15 @@ struct boot_create {
 	__u32 runs;
 };
 
+/* The slot "named" of inodes: those that have got a name. */
+struct boot_named {
+	__u64 magic;
+	__u32 how;
+	__u32 runs;
+	__u32 uid;
+	__u32 mode;
+};
+
 /* The slot "depth" of credentials: the program decides what is inherited. */
 struct boot_depth {
 	/* How many credentials these come from, one from the other. */

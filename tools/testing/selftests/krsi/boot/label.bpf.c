@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A program for each point: 16 of them, in 15 classes. Each labels the object
+ * A program for each point: 17 of them, in 15 classes. Each labels the object
  * with who made it, and counts how often it ran for it.
  */
 
@@ -23,6 +23,7 @@ KRSI_BOOT_SLOT(bpf_map, label, struct boot_label);
 KRSI_BOOT_SLOT(bpf_prog, label, struct boot_label);
 KRSI_BOOT_SLOT(bpf_token, label, struct boot_label);
 KRSI_BOOT_SLOT(inode, create, struct boot_create);
+KRSI_BOOT_SLOT(inode, named, struct boot_named);
 
 static __always_inline void write_label(struct boot_label *label, __u32 class,
 					__u32 how, __u64 fact)
@@ -147,6 +148,21 @@ void BPF_PROG(label_inode_create, struct inode *inode, struct inode *dir, __u32 
 	create->dir = dir->i_ino;
 	create->pid = bpf_get_current_pid_tgid() >> 32;
 	create->magic = BOOT_MAGIC;
+}
+
+SEC("krsi.blob/inode_instantiate")
+void BPF_PROG(label_inode_instantiate, struct inode *inode, __u32 how)
+{
+	struct boot_named *named;
+
+	named = KRSI_BOOT_BLOB(inode, inode, named, struct boot_named);
+	if (!named)
+		return;
+	__sync_fetch_and_add(&named->runs, 1);
+	named->how = how;
+	named->uid = inode->i_uid.val;
+	named->mode = inode->i_mode;
+	named->magic = BOOT_MAGIC;
 }
 
 char LICENSE[] SEC("license") = "GPL";
