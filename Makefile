@@ -43,6 +43,9 @@ bench: kernel	## compare the cost of hooks with mainline's [ROWS=regex] [MITIGAT
 bench-rules: kernel ## compare what rules cost with the kernel's audit; see scripts/bench_rules.sh
 	@scripts/bench_rules.sh
 
+bench-boot: root ## compare booting with and without 16 boot programs; see scripts/bench_boot.sh
+	@scripts/bench_boot.sh
+
 check: root	## check the style of everything: rustfmt, clippy, checkpatch, sparse, shellcheck
 	@scripts/check.sh
 
@@ -55,4 +58,4 @@ clean:		## remove what was built, keep the build root and the sources
 distclean: clean ## remove the build root, the kernel source and the caches too
 	@scripts/root.sh --remove
 
-.PHONY: help run test shell vm kernel root tools bench bench-rules check series clean distclean
+.PHONY: help run test shell vm kernel root tools bench bench-rules bench-boot check series clean distclean

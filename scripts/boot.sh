@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# boot.sh: compiles boot programs into build/boot: those of the samples and of
-# the selftests. They become a part of kernels, whose configuration names them,
+# boot.sh: compiles boot programs into build/boot: those of the samples, of the
+# selftests and of the benchmarks. They become a part of kernels, whose configuration names them,
 # so this comes before a kernel is built and needs nothing of one.
 
 . "$(dirname "$0")/lib.sh"
@@ -12,7 +12,8 @@ mkdir -p "$BUILD/boot"
 # An object that comes out the same stays as old as it is.
 # shellcheck disable=SC2016 # expanded in the build root
 logged "$BUILD/log/boot.log" "$TOP/scripts/enter" sh -ec '
-	for source in samples/krsi/*_boot.bpf.c tools/testing/selftests/krsi/boot/*.bpf.c; do
+	tests=tools/testing/selftests/krsi
+	for source in samples/krsi/*_boot.bpf.c $tests/boot/*.bpf.c $tests/bench/boot/*.bpf.c; do
 		[ -f "$source" ] || continue
 		object=build/boot/$(basename "$source" .c).o
 		clang -g -O2 --target=bpfel -mcpu=v3 -Wall -Wextra -Wno-unused-parameter \

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# kernel.sh [debug|kasan|without]: configures and builds the kernel; leaves
-# build/bzImage, build/vmlinux and build/config (build/debug/ for the debugging
-# kernel, build/kasan/ for one with KASAN, build/without/ for one without KRSI).
+# kernel.sh [debug|kasan|without|bench-boot]: configures and builds the kernel;
+# leaves build/bzImage, build/vmlinux and build/config (build/debug/ for the
+# debugging kernel, build/kasan/ for one with KASAN, build/without/ for one
+# without KRSI, build/bench-boot/ for one with many boot programs).
 # BOOT_PROGRAMS= names the boot programs to be part of it, as
 # CONFIG_SECURITY_KRSI_BOOT_PROGRAMS does, instead of those that the variant has.
 
@@ -16,9 +17,9 @@ in_obj=$IN_TOP/build/obj${variant:+-$variant}
 jobs=${JOBS:-$(nproc)}
 case $variant in
 '') fragments=(base.config krsi.config) ;;
-debug | kasan) fragments=(base.config krsi.config "$variant.config") ;;
+debug | kasan | bench-boot) fragments=(base.config krsi.config "$variant.config") ;;
 without) fragments=(base.config) ;;
-*) die "there is no kernel '$variant': usage: kernel.sh [debug|kasan|without]" ;;
+*) die "there is no kernel '$variant': usage: kernel.sh [debug|kasan|without|bench-boot]" ;;
 esac
 
 "$TOP/scripts/source.sh"
