@@ -19,6 +19,8 @@
 #include <sys/un.h>
 
 #include "blob.h"
+#include "token.h"
+#include "verity.h"
 #include "blob.skel.h"
 
 #define LABEL 0x6c6162656c21ULL
@@ -371,15 +373,57 @@ TEST_F(blob, bpf_prog)
 	close(fd);
 }
 
-/* Their hooks are not called here, but the verifier takes the programs. */
-TEST_F(blob, bdev_loads)
+TEST_F(blob, bdev)
 {
+	int round;
+
 	attach(_metadata, self, "bdev_use", NULL);
+	self->skel->bss->label = LABEL;
+	/* A new device has nothing of the old one. */
+	for (round = 0; round < 3; round++) {
+		ASSERT_EQ(0, verity_make("/tmp/data")) TH_LOG("no dm-verity");
+		EXPECT_EQ(0, SEEN(EXPECT_EQ(0, verity_resume())));
+		EXPECT_EQ(1, self->skel->bss->found);
+		EXPECT_EQ(0, verity_suspend());
+		EXPECT_EQ(LABEL, SEEN(EXPECT_EQ(0, verity_resume())));
+		EXPECT_EQ(0, verity_remove());
+	}
 }
 
-TEST_F(blob, bpf_token_loads)
+/* Uses a token for two commands. */
+static int use_token(int token)
 {
-	attach(_metadata, self, "bpf_token_use", NULL);
+	LIBBPF_OPTS(bpf_map_create_opts, opts,
+		.map_flags = BPF_F_TOKEN_FD,
+		.token_fd = token,
+	);
+	int i;
+
+	for (i = 0; i < 2; i++)
+		if (bpf_map_create(BPF_MAP_TYPE_ARRAY, "krsi", 4, 8, 1, &opts) < 0)
+			return 2;
+	return 0;
+}
+
+TEST_F(blob, bpf_token)
+{
+	attach(_metadata, self, "bpf_token_use", "bpf_token_check");
+	self->skel->bss->label = LABEL;
+	forget(self);
+	ASSERT_EQ(0, with_token(use_token));
+	/* Labelled once and seen twice. */
+	EXPECT_EQ(3, self->skel->bss->found);
+	EXPECT_EQ(2, self->skel->bss->matched);
+	EXPECT_EQ(0, self->skel->bss->missing);
+	EXPECT_EQ(LABEL, self->skel->bss->seen);
+
+	/* A new token has nothing of the old one. */
+	self->skel->bss->label = 0;
+	forget(self);
+	ASSERT_EQ(0, with_token(use_token));
+	EXPECT_EQ(3, self->skel->bss->found);
+	EXPECT_EQ(2, self->skel->bss->matched);
+	EXPECT_EQ(0, self->skel->bss->seen);
 }
 
 /* What getpgid() or getsid() of a child sees. */

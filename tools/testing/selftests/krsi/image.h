@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * An empty file system of the ext family on a loop device, made here because
- * there is not always a program that makes one.
+ * A loop device, and on it an empty file system of the ext family, with or
+ * without a journal, made here because there is not always a program that makes
+ * one.
  */
 
 #ifndef _KRSI_TEST_IMAGE_H
@@ -104,31 +105,42 @@ static inline int image_make(const char *path)
 	return ret;
 }
 
+/*
+ * Has a file on a loop device, which goes when nobody uses it any more. Returns
+ * the open device, or a negative errno; @path is the device's.
+ */
+static inline int loop_open(const char *file, char *path, size_t size)
+{
+	struct loop_config config = { .info.lo_flags = LO_FLAGS_AUTOCLEAR };
+	int control, device = -1, number, ret;
+
+	control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+	config.fd = open(file, O_RDWR | O_CLOEXEC);
+	number = control < 0 || (int)config.fd < 0 ? -1 : ioctl(control, LOOP_CTL_GET_FREE);
+	snprintf(path, size, "/dev/loop%d", number);
+	if (number >= 0)
+		device = open(path, O_RDWR | O_CLOEXEC);
+	ret = device < 0 || ioctl(device, LOOP_CONFIGURE, &config) ? -errno : device;
+	if (ret < 0 && device >= 0)
+		close(device);
+	if ((int)config.fd >= 0)
+		close(config.fd);
+	if (control >= 0)
+		close(control);
+	return ret;
+}
+
 /* Mounts it; 0 or a negative errno. The device goes with the mount. */
 static inline int image_mount(const char *image, const char *dir)
 {
-	struct loop_config config = { .info.lo_flags = LO_FLAGS_AUTOCLEAR };
-	int control, file, device = -1, number, ret;
+	int device, ret;
 	char path[32];
 
-	control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
-	file = open(image, O_RDWR | O_CLOEXEC);
-	if (control < 0 || file < 0)
-		return -errno;
-	number = ioctl(control, LOOP_CTL_GET_FREE);
-	snprintf(path, sizeof(path), "/dev/loop%d", number);
-	if (number >= 0)
-		device = open(path, O_RDWR | O_CLOEXEC);
-	config.fd = file;
-	if (device < 0 || ioctl(device, LOOP_CONFIGURE, &config) ||
-	    mount(path, dir, "ext4", 0, NULL))
-		ret = -errno;
-	else
-		ret = 0;
-	if (device >= 0)
-		close(device);
-	close(file);
-	close(control);
+	device = loop_open(image, path, sizeof(path));
+	if (device < 0)
+		return device;
+	ret = mount(path, dir, "ext4", 0, NULL) ? -errno : 0;
+	close(device);
 	return ret;
 }
 

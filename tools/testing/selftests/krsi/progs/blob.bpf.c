@@ -238,7 +238,7 @@ int BPF_PROG(key_check, struct key *keyring, struct key *key)
 	return CHECK(key, key);
 }
 
-/* Only dm-verity calls it: loaded, not run. */
+/* Only dm-verity calls it, and no other hook has a device that is trusted. */
 SEC("?lsm/bdev_setintegrity")
 int BPF_PROG(bdev_use, struct block_device *bdev)
 {
@@ -281,11 +281,16 @@ int BPF_PROG(bpf_prog_check, struct bpf_prog *prog)
 	return CHECK(bpf_prog, prog);
 }
 
-/* Needs a delegated bpffs in a user namespace: loaded, not run. */
-SEC("?lsm/bpf_token_cmd")
-int BPF_PROG(bpf_token_use, const struct bpf_token *token, int cmd)
+SEC("?lsm/bpf_token_create")
+int BPF_PROG(bpf_token_use, struct bpf_token *token)
 {
 	return USE(bpf_token, token);
+}
+
+SEC("?lsm/bpf_token_cmd")
+int BPF_PROG(bpf_token_check, const struct bpf_token *token, int cmd)
+{
+	return CHECK(bpf_token, token);
 }
 
 /*
