@@ -780,6 +780,47 @@ TEST_F(slots, every_class_is_shown)
 		EXPECT_LE(0, blob_reserved(classes[i])) TH_LOG("%s", classes[i]);
 }
 
+/* The size of a structure of the kernel; 0 if there is none. */
+static int kernel_size(const char *name)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	int id = btf__find_by_name_kind(btf, name, BTF_KIND_STRUCT);
+	int size = id < 0 ? 0 : btf__type_by_id(btf, id)->size;
+
+	btf__free(btf);
+	return size;
+}
+
+/* What KRSI takes of each object of a class. */
+static int krsi_size(const char *class)
+{
+	int boot = blob_field("boot=", class, NULL, NULL);
+
+	/* Slots of boot programs have a state word in front. */
+	return blob_reserved(class) + boot + (boot ? 8 : 0);
+}
+
+/* An object takes as many bytes more as are reserved. */
+TEST_F(slots, memory)
+{
+	static const char *const others[] = { "selinux", "smack", "apparmor", "ima", "evm" };
+	char text[64];
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(others); i++)
+		if (lsm_active(others[i]))
+			SKIP(return, "%s has parts of the same objects", others[i]);
+	if (!read_text("/sys/kernel/slab/lsm_file_cache/aliases", text, sizeof(text)) || atoi(text))
+		SKIP(return, "boot with slab_nomerge and SLUB_DEBUG");
+	ASSERT_TRUE(read_text("/sys/kernel/slab/lsm_file_cache/object_size", text, sizeof(text)));
+	ASSERT_TRUE(lsm_active("landlock"));
+	EXPECT_EQ(kernel_size("landlock_file_security") + krsi_size("file"), atoi(text));
+	ASSERT_TRUE(read_text("/sys/kernel/slab/lsm_inode_cache/object_size", text, sizeof(text)));
+	/* The framework's, and what storage of BPF programs needs. */
+	EXPECT_EQ(kernel_size("callback_head") + kernel_size("landlock_inode_security") +
+		  kernel_size("bpf_storage_blob") + krsi_size("inode"), atoi(text));
+}
+
 TEST_F(slots, claims)
 {
 	long long number, free;
