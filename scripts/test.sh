@@ -20,7 +20,7 @@ lsms=landlock,lockdown,yama
 blobs="krsi.blob=cred:128,task:128,file:64,backing_file:64,inode:512,superblock:64,sock:64,ipc:64"
 blobs+=",msg_msg:64,key:64,bdev:64,perf_event:64,bpf_map:64,bpf_prog:64,bpf_token:64"
 blobs+=" krsi.blob=tun_dev:16,nonsense,dentry:8,inode:8,ib:12,ib:4096"
-blobs+=" krsi.xattrs=4 krsi.xattrs=17 krsi.xattrs=many"
+blobs+=" krsi.xattrs=5 krsi.xattrs=17 krsi.xattrs=many"
 
 "$TOP/scripts/root.sh"
 stage "Testing the reader of test results"

@@ -6,6 +6,8 @@
 #ifndef _KRSI_TEST_BLOB_H
 #define _KRSI_TEST_BLOB_H
 
+#include <sys/klog.h>
+
 #include "common.h"
 
 #define BLOBS SECURITYFS "/krsi/blobs"
@@ -68,6 +70,18 @@ static inline long long blob_free(const char *class)
 static inline long long blob_slot(const char *class, const char *name)
 {
 	return blob_field("slot=", class, name, "live");
+}
+
+/* True if the kernel's log has @text. */
+static inline bool logged(const char *text)
+{
+	static char log[1 << 20];
+	int len = klogctl(3 /* SYSLOG_ACTION_READ_ALL */, log, sizeof(log) - 1);
+
+	if (len < 0)
+		return false;
+	log[len] = '\0';
+	return strstr(log, text);
 }
 
 #endif /* _KRSI_TEST_BLOB_H */

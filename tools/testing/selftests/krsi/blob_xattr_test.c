@@ -7,7 +7,7 @@
  */
 
 #include <linux/capability.h>
-#include <sys/klog.h>
+#include <linux/ext4.h>
 #include <sys/xattr.h>
 
 #include "blob.h"
@@ -67,7 +67,7 @@ FIXTURE_SETUP(kept)
 	ASSERT_EQ(0, private_dir(dir, sizeof(dir)));
 	for (i = 0; i < ARRAY_SIZE(dirs); i++)
 		ASSERT_EQ(0, mkdir(dirs[i], 0700));
-	ASSERT_EQ(0, image_make("/tmp/image"));
+	ASSERT_EQ(0, image_make("/tmp/image", false));
 	ASSERT_EQ(0, mount_it(variant)) TH_LOG("%s", variant->type);
 	self->skel = blob_xattr_bpf__open();
 	ASSERT_NE(NULL, self->skel);
@@ -239,9 +239,6 @@ TEST_F(kept, created)
 /* Nobody can access a label of which it is not known what it is. */
 TEST_F(kept, unreadable)
 {
-	static char log[1 << 20];
-	int len;
-
 	if (!lasts(variant))
 		SKIP(return, "nothing on it lasts");
 	ATTACH("use", "keep");
@@ -258,10 +255,7 @@ TEST_F(kept, unreadable)
 	ASSERT_EQ(0, setxattr("/tmp/m/a", ATTRIBUTE, "123456789", 9, 0));
 	EXPECT_GT(0, restore(self, "/tmp/m/a"));
 	EXPECT_EQ(-1, label_of(self, "/tmp/m/a"));
-	len = klogctl(3 /* SYSLOG_ACTION_READ_ALL */, log, sizeof(log) - 1);
-	ASSERT_LT(0, len);
-	log[len] = '\0';
-	EXPECT_NE(NULL, strstr(log, "cannot read " ATTRIBUTE));
+	EXPECT_TRUE(logged("cannot read " ATTRIBUTE));
 
 	ASSERT_EQ(0, setxattr("/tmp/m/a", ATTRIBUTE, "12345678", 8, 0));
 	EXPECT_EQ(0, restore(self, "/tmp/m/a"));
@@ -387,6 +381,189 @@ TEST_F(kept, older)
 	EXPECT_EQ(0, self->skel->bss->missing);
 }
 
+/*
+ * The device of a file system with a journal is cut off, and the file system
+ * mounted again: whatever file is there then has the label that it was made with.
+ */
+struct large {
+	__u64 words[8];
+};
+
+FIXTURE(crash)
+{
+	struct blob_xattr_bpf *skel;
+	struct bpf_link *link[2];
+};
+
+FIXTURE_VARIANT(crash)
+{
+	__u32 how;
+};
+
+/* clang-format off */
+FIXTURE_VARIANT_ADD(crash, log_is_lost) { .how = EXT4_GOING_FLAGS_NOLOGFLUSH };
+FIXTURE_VARIANT_ADD(crash, log_is_written) { .how = EXT4_GOING_FLAGS_LOGFLUSH };
+/* clang-format on */
+
+FIXTURE_SETUP(crash)
+{
+	char dir[16];
+
+	if (!krsi_active())
+		SKIP(return, "krsi is not active");
+	if (blob_reserved("inode") <= 0)
+		SKIP(return, "boot with krsi.blob=inode:..., as scripts/test.sh does");
+	ASSERT_EQ(0, blob_command("claim inode crash %zu xattr=yes", sizeof(struct large)));
+	ASSERT_EQ(0, private_dir(dir, sizeof(dir)));
+	ASSERT_EQ(0, mkdir("/tmp/m", 0700));
+	self->skel = blob_xattr_bpf__open();
+	ASSERT_NE(NULL, self->skel);
+	self->skel->rodata->large = blob_slot("inode", "crash");
+	self->skel->bss->target = getpid();
+	bpf_program__set_autoload(self->skel->progs.large_create, true);
+	bpf_program__set_autoload(self->skel->progs.large_keep, true);
+	ASSERT_EQ(0, blob_xattr_bpf__load(self->skel)) TH_LOG("%s", libbpf_log);
+	self->link[0] = bpf_program__attach(self->skel->progs.large_create);
+	ASSERT_NE(NULL, self->link[0]);
+	self->link[1] = bpf_program__attach(self->skel->progs.large_keep);
+	ASSERT_NE(NULL, self->link[1]);
+}
+
+FIXTURE_TEARDOWN(crash)
+{
+	bpf_link__destroy(self->link[0]);
+	bpf_link__destroy(self->link[1]);
+	blob_xattr_bpf__destroy(self->skel);
+	umount2("/tmp/m", MNT_DETACH);
+}
+
+static int cut_off(__u32 how)
+{
+	int fd = open("/tmp/m", O_RDONLY | O_CLOEXEC), ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = ioctl(fd, EXT4_IOC_SHUTDOWN, &how) ? -errno : 0;
+	close(fd);
+	if (!ret && umount("/tmp/m"))
+		ret = -errno;
+	return ret ?: image_mount("/tmp/image", "/tmp/m");
+}
+
+/* What is stored of a file: 1 if it is the label, all of it; -errno if nothing. */
+static int large_stored(const char *path, __u64 label)
+{
+	struct large value;
+	ssize_t len;
+	int i;
+
+	len = getxattr(path, "security.krsi.crash", &value, sizeof(value));
+	if (len < 0)
+		return -errno;
+	for (i = 0; i < ARRAY_SIZE(value.words); i++)
+		if (len != sizeof(value) || value.words[i] != label)
+			return 0;
+	return 1;
+}
+
+/* What is written by itself can be lost by itself: this test would notice. */
+TEST_F(crash, not_atomic)
+{
+	int fd;
+
+	ASSERT_EQ(0, image_make("/tmp/image", true));
+	ASSERT_EQ(0, image_mount("/tmp/image", "/tmp/m"));
+	fd = open("/tmp/m/a", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, fsync(fd));
+	close(fd);
+	self->skel->bss->label = LABEL;
+	self->skel->bss->save = true;
+	EXPECT_EQ(-ENODATA, OK(getxattr("/tmp/m/a", "user.none", NULL, 0)));
+	EXPECT_EQ(0, self->skel->bss->result);
+	EXPECT_EQ(1, large_stored("/tmp/m/a", LABEL));
+	ASSERT_EQ(0, cut_off(variant->how));
+	EXPECT_EQ(variant->how == EXT4_GOING_FLAGS_LOGFLUSH ? 1 : -ENODATA,
+		  large_stored("/tmp/m/a", LABEL));
+}
+
+#define CRASH_ROUNDS 12
+#define CRASH_FILES 400
+
+/* Makes files until it is cut off; how many is in @made, for the parent. */
+static int make_files(struct blob_xattr_bpf__bss *bss)
+{
+	char path[32];
+	int fd;
+
+	for (bss->made = 0; bss->made < CRASH_FILES; bss->made++) {
+		snprintf(path, sizeof(path), "/tmp/m/%llu", bss->made);
+		bss->label = LABEL + bss->made;
+		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+		if (fd < 0)
+			return errno != EIO && errno != EROFS;
+		close(fd);
+	}
+	return 0;
+}
+
+/* Has the journal written all the time, so that there are many transactions. */
+static int commit(void)
+{
+	int fd = open("/tmp/m", O_RDONLY | O_CLOEXEC);
+
+	while (!syncfs(fd))
+		;
+	return 0;
+}
+
+TEST_F(crash, labels_are_there_with_the_file)
+{
+	struct blob_xattr_bpf__bss *bss = self->skel->bss;
+	int round, i, is, status, there = 0, lost = 0;
+	pid_t maker, committer;
+	char path[32];
+
+	for (round = 0; round < CRASH_ROUNDS; round++) {
+		ASSERT_EQ(0, image_make("/tmp/image", true));
+		ASSERT_EQ(0, image_mount("/tmp/image", "/tmp/m"));
+		bss->made = 0;
+		committer = fork();
+		if (!committer)
+			_exit(commit());
+		maker = fork();
+		if (!maker)
+			_exit(make_files(bss));
+		/* Another moment each time. */
+		ASSERT_TRUE(WAIT_FOR(bss->made > round * 5, 20));
+		usleep(round * 1700);
+		i = open("/tmp/m", O_RDONLY | O_CLOEXEC);
+		ASSERT_LE(0, i);
+		EXPECT_EQ(0, ioctl(i, EXT4_IOC_SHUTDOWN, &variant->how));
+		close(i);
+		EXPECT_EQ(maker, waitpid(maker, &status, 0));
+		EXPECT_EQ(0, status);
+		EXPECT_EQ(committer, waitpid(committer, &status, 0));
+		ASSERT_EQ(0, umount("/tmp/m"));
+		bss->label = 0;
+		ASSERT_EQ(0, image_mount("/tmp/image", "/tmp/m"));
+
+		for (i = 0; i < bss->made; i++) {
+			snprintf(path, sizeof(path), "/tmp/m/%d", i);
+			is = large_stored(path, LABEL + i);
+			EXPECT_TRUE(is == 1 || is == -ENOENT)
+				TH_LOG("round %d, file %d: %d", round, i, is);
+			there += is == 1;
+			lost += is == -ENOENT;
+		}
+		ASSERT_EQ(0, umount("/tmp/m"));
+	}
+	EXPECT_LT(0, there);
+	EXPECT_TRUE(variant->how == EXT4_GOING_FLAGS_LOGFLUSH || lost > 0);
+	EXPECT_EQ(0, bss->missing);
+	TH_LOG("%d files had their labels, %d were lost with them", there, lost);
+}
+
 FIXTURE(reject)
 {
 	struct blob_xattr_bpf *skel;
@@ -464,7 +641,8 @@ TEST_F(claims, as_many_as_reserved)
 	EXPECT_EQ(-EINVAL, blob_command("claim cred kept 8 xattr=yes"));
 	EXPECT_EQ(-EINVAL, blob_command("claim inode kept 8 xattr=no"));
 	EXPECT_EQ(free, blob_free("inode"));
-	/* Four in all: see scripts/test.sh. */
+	/* Five in all: see scripts/test.sh. */
+	EXPECT_EQ(0, blob_command("claim inode crash %zu xattr=yes", sizeof(struct large)));
 	EXPECT_EQ(0, blob_command("claim inode kept-tmpfs 8 xattr=yes"));
 	EXPECT_EQ(0, blob_command("claim inode kept-ext4 8 xattr=yes"));
 	EXPECT_EQ(0, blob_command("claim inode kept-overlay 8 xattr=yes"));
@@ -478,18 +656,13 @@ TEST_F(claims, as_many_as_reserved)
 /* What the parameter says that makes no sense is logged. */
 TEST_F(claims, boot_parameter)
 {
-	static char log[1 << 20];
 	char cmdline[4096];
-	int len;
 
 	ASSERT_TRUE(read_text("/proc/cmdline", cmdline, sizeof(cmdline)));
 	if (!strstr(cmdline, "krsi.xattrs=many"))
 		SKIP(return, "the parameter makes sense");
-	len = klogctl(3 /* SYSLOG_ACTION_READ_ALL */, log, sizeof(log) - 1);
-	ASSERT_LT(0, len);
-	log[len] = '\0';
-	EXPECT_NE(NULL, strstr(log, "krsi.xattrs: ignoring \"17\": not a number up to 16"));
-	EXPECT_NE(NULL, strstr(log, "krsi.xattrs: ignoring \"many\": not a number up to 16"));
+	EXPECT_TRUE(logged("krsi.xattrs: ignoring \"17\": not a number up to 16"));
+	EXPECT_TRUE(logged("krsi.xattrs: ignoring \"many\": not a number up to 16"));
 }
 
 TEST_HARNESS_MAIN

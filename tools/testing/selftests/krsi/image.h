@@ -15,8 +15,10 @@
 
 #define IMAGE_BLOCK 1024
 #define IMAGE_BLOCKS 4096
-#define IMAGE_INODES 128
+#define IMAGE_INODES 512
 #define IMAGE_INODE_SIZE 256
+/* The least that the kernel takes, in blocks. */
+#define IMAGE_JOURNAL 1024
 
 static inline void put16(unsigned char *at, unsigned int value)
 {
@@ -30,29 +32,62 @@ static inline void put32(unsigned char *at, unsigned int value)
 	put16(at + 2, value >> 16);
 }
 
+/* The journal is of the other byte order. */
+static inline void put32_be(unsigned char *at, unsigned int value)
+{
+	put16(at, (value >> 24) | (value >> 8 & 0xff00));
+	put16(at + 2, (value >> 8 & 0xff) | (value << 8 & 0xff00));
+}
+
 static inline void put_bits(unsigned char *bitmap, int from, int to)
 {
 	for (; from < to; from++)
 		bitmap[from / 8] |= 1 << from % 8;
 }
 
-/* Makes a file with an empty file system; 0 or a negative errno. */
-static inline int image_make(const char *path)
+/* Makes the inode of an empty journal that begins at block @first. */
+static inline void put_journal(unsigned char *inode, unsigned char *journal, int first)
 {
-	/* In order: nothing, superblock, descriptor, bitmaps, inodes, root. */
+	put16(inode + 0, 0100600);
+	put32(inode + 4, IMAGE_JOURNAL * IMAGE_BLOCK);
+	put16(inode + 26, 1 /* link */);
+	put32(inode + 28, IMAGE_JOURNAL * IMAGE_BLOCK / 512);
+	put32(inode + 32, 0x80000 /* has extents */);
+	put16(inode + 40, 0xf30a);
+	put16(inode + 42, 1 /* extent */);
+	put16(inode + 44, 4 /* at most */);
+	put16(inode + 56, IMAGE_JOURNAL);
+	put32(inode + 60, first);
+	put16(inode + 128, 32 /* of the fields behind */);
+
+	put32_be(journal + 0, 0xc03b3998);
+	put32_be(journal + 4, 4 /* a superblock of version 2 */);
+	put32_be(journal + 12, IMAGE_BLOCK);
+	put32_be(journal + 16, IMAGE_JOURNAL);
+	put32_be(journal + 20, 1 /* the first block of the log */);
+	put32_be(journal + 24, 1 /* the first transaction */);
+	put32_be(journal + 64, 1 /* file system */);
+}
+
+/* Makes a file with an empty file system; 0 or a negative errno. */
+static inline int image_make(const char *path, bool journal)
+{
+	/* In order: nothing, superblock, descriptor, bitmaps, inodes, root, journal. */
 	enum { SUPER = 1, GROUP, BLOCK_MAP, INODE_MAP, TABLE };
 	const int root = TABLE + IMAGE_INODES * IMAGE_INODE_SIZE / IMAGE_BLOCK;
-	static unsigned char image[64 * IMAGE_BLOCK];
+	const int used = root + (journal ? IMAGE_JOURNAL : 0);
+	static unsigned char image[192 * IMAGE_BLOCK];
 	unsigned char *super = image + SUPER * IMAGE_BLOCK;
 	unsigned char *group = image + GROUP * IMAGE_BLOCK;
-	unsigned char *inode = image + TABLE * IMAGE_BLOCK + IMAGE_INODE_SIZE;
+	unsigned char *table = image + TABLE * IMAGE_BLOCK;
+	unsigned char *inode = table + IMAGE_INODE_SIZE;
 	unsigned char *dir = image + root * IMAGE_BLOCK;
 	int fd, ret = 0;
 
 	memset(image, 0, sizeof(image));
 	put32(super + 0, IMAGE_INODES);
 	put32(super + 4, IMAGE_BLOCKS);
-	put32(super + 12, IMAGE_BLOCKS - 1 - root);
+	put32(super + 12, IMAGE_BLOCKS - 1 - used);
 	put32(super + 16, IMAGE_INODES - 10);
 	put32(super + 20, SUPER);
 	put32(super + 32, 8 * IMAGE_BLOCK);
@@ -65,18 +100,19 @@ static inline int image_make(const char *path)
 	put32(super + 76, 1 /* revision */);
 	put32(super + 84, 11 /* the first inode that is not special */);
 	put16(super + 88, IMAGE_INODE_SIZE);
-	put32(super + 92, 0x8 /* extended attributes */);
-	put32(super + 96, 0x2 /* types in directories */);
+	put32(super + 92, 0x8 /* extended attributes */ | (journal ? 0x4 : 0));
+	put32(super + 96, 0x2 /* types in directories */ | 0x40 /* extents */);
+	put32(super + 224, journal ? 8 : 0 /* the journal's inode */);
 
 	put32(group + 0, BLOCK_MAP);
 	put32(group + 4, INODE_MAP);
 	put32(group + 8, TABLE);
-	put16(group + 12, IMAGE_BLOCKS - 1 - root);
+	put16(group + 12, IMAGE_BLOCKS - 1 - used);
 	put16(group + 14, IMAGE_INODES - 10);
 	put16(group + 16, 1);
 
 	/* The first bit is block 1; what is behind the end is not free. */
-	put_bits(image + BLOCK_MAP * IMAGE_BLOCK, 0, root);
+	put_bits(image + BLOCK_MAP * IMAGE_BLOCK, 0, used);
 	put_bits(image + BLOCK_MAP * IMAGE_BLOCK, IMAGE_BLOCKS - 1, 8 * IMAGE_BLOCK);
 	put_bits(image + INODE_MAP * IMAGE_BLOCK, 0, 10);
 	put_bits(image + INODE_MAP * IMAGE_BLOCK, IMAGE_INODES, 8 * IMAGE_BLOCK);
@@ -94,6 +130,9 @@ static inline int image_make(const char *path)
 	put32(dir + 12, 2);
 	put16(dir + 16, IMAGE_BLOCK - 12);
 	memcpy(dir + 18, "\2\2..", 4);
+
+	if (journal)
+		put_journal(table + 7 * IMAGE_INODE_SIZE, dir + IMAGE_BLOCK, root + 1);
 
 	fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0)

@@ -10,6 +10,7 @@
 char LICENSE[] SEC("license") = "GPL";
 
 KRSI_SLOT(kept);
+KRSI_SLOT(large);
 
 /* What is written to labels, if not 0, and what was in the last one before. */
 __u64 label;
@@ -20,6 +21,13 @@ bool next;
 /* What is to be done with the next inode whose attributes are asked for. */
 bool save, restore;
 int result;
+/* How many files there are, for who counts them. */
+__u64 made;
+
+/* A label of more than a word: the same in each of them. */
+struct large {
+	__u64 words[8];
+};
 
 SEC("?lsm/file_open")
 int BPF_PROG(use, struct file *file)
@@ -92,6 +100,39 @@ int BPF_PROG(create, struct inode *inode)
 	else if (label)
 		*blob = label;
 	return -95;
+}
+
+static __always_inline void write_large(struct large *blob)
+{
+	int i;
+
+	if (!blob) {
+		missing++;
+		return;
+	}
+	for (i = 0; i < 8; i++)
+		blob->words[i] = label;
+}
+
+SEC("?lsm/inode_init_security")
+int BPF_PROG(large_create, struct inode *inode)
+{
+	if (on_target() && label)
+		write_large(KRSI_BLOB(inode, inode, large, struct large));
+	return -95 /* EOPNOTSUPP */;
+}
+
+SEC("?lsm.s/inode_getxattr")
+int BPF_PROG(large_keep, struct dentry *dentry)
+{
+	struct inode *inode = dentry->d_inode;
+
+	if (!on_target() || !save || !inode)
+		return 0;
+	save = false;
+	write_large(KRSI_BLOB(inode, inode, large, struct large));
+	result = krsi_inode_blob_save(dentry, large);
+	return 0;
 }
 
 /* Refused by the verifier, with the reasons that blob_xattr_test.c has. */
