@@ -44,7 +44,7 @@ if [ -n "${TESTS:-}" ]; then
 fi
 
 # Programs that want a command line of their own, below.
-mapfile -t ordinary < <(printf '%s\n' "${all[@]}" | grep -vxE 'inactive_test|both_test|blob_none_test|cargo|boot' || :)
+mapfile -t ordinary < <(printf '%s\n' "${all[@]}" | grep -vxE 'inactive_test|both_test|blob_none_test|bootconfig_test|cargo|boot' || :)
 # Programs that have something to say where no LSM runs programs.
 mapfile -t neither < <(printf '%s\n' "${all[@]}" | grep -xE 'inactive_test|tool_test.py' || :)
 
@@ -118,6 +118,11 @@ if wanted boot_test; then
 	boot permissive "lsm=$lsms,krsi $permissive krsi.boot_tasks" - boot_test
 	must_panic enforce "krsi.boot_fail=inherit.bpf.o"
 	must_panic unknown "krsi.boot=Permissive krsi.boot_fail=inherit.bpf.o"
+fi
+if wanted bootconfig_test || wanted boot_test; then
+	# The same object is refused there. Objects of an initial RAM disk are old.
+	"$TOP/scripts/initrd.sh" "$out/initrd" "$tests/bootconfig.conf"
+	INITRD=$out/initrd boot initrd "lsm=$lsms,krsi bootconfig retain_initrd" - bootconfig_test boot_test
 fi
 if wanted both_test; then
 	boot krsi-first "lsm=$lsms,krsi,bpf" - both_test

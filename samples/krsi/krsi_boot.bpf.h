@@ -122,6 +122,10 @@ struct krsi_boot_slot {
 #define KRSI_BOOT_CURRENT_CRED_BLOB(NAME, TYPE)				\
 	((TYPE *)krsi_current_cred_blob(KRSI_BOOT_NUMBER(cred, NAME), sizeof(TYPE)))
 
+/*
+ * Not all of this is set in an object that is just made: see the table in
+ * Documentation/security/krsi-boot.rst.
+ */
 #ifndef KRSI_BOOT_OWN_TYPES
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -164,6 +168,7 @@ struct inode {
 };
 
 struct file {
+	const struct cred *f_cred;
 	unsigned int f_flags;
 	struct inode *f_inode;
 };

@@ -6,22 +6,35 @@
  * image has the programs in boot/.
  */
 
+#include <dirent.h>
 #include <linux/keyctl.h>
+#include <linux/magic.h>
+#include <linux/mount.h>
 #include <linux/perf_event.h>
+#include <netinet/in.h>
 #include <pthread.h>
+#include <sys/fsuid.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/msg.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
 #include "blob.h"
+#include "token.h"
+#include "verity.h"
 #include "boot/boot.h"
 #include "boot.skel.h"
 
 #define BOOT SECURITYFS "/krsi/boot"
 #define NEW 1
 #define OLD 2
+
+#ifndef NULL_FS_MAGIC
+#define NULL_FS_MAGIC 0x4e554c4c
+#endif
 
 /* A number in the line of the file that has @match; -1 without. */
 static long long boot_field(const char *match, const char *field)
@@ -44,6 +57,7 @@ FIXTURE(boot)
 {
 	struct boot_bpf *skel;
 	struct bpf_link *link;
+	struct bpf_link *second;
 };
 
 FIXTURE_SETUP(boot)
@@ -79,6 +93,8 @@ FIXTURE_SETUP(boot)
 	SLOT(bpf_prog);
 	SLOT(bpf_token);
 #undef SLOT
+	self->skel->rodata->create_slot = blob_slot("inode", "create");
+	self->skel->rodata->named_slot = blob_slot("inode", "named");
 	/* Their numbers are known even if nobody can access them. */
 	self->skel->rodata->depth_slot = blob_field("slot=", "cred", "depth", NULL);
 	self->skel->rodata->taint_slot = blob_field("slot=", "cred", "taint", NULL);
@@ -89,6 +105,7 @@ FIXTURE_SETUP(boot)
 FIXTURE_TEARDOWN(boot)
 {
 	bpf_link__destroy(self->link);
+	bpf_link__destroy(self->second);
 	boot_bpf__destroy(self->skel);
 }
 
@@ -123,7 +140,7 @@ static void expect_labelled(struct __test_metadata *const _metadata, FIXTURE_DAT
 /* Booted such that one of the objects was refused, and the others were not. */
 static bool permissive(void)
 {
-	return boot_field("mode=permissive", "refused=") == 1;
+	return boot_field("mode=permissive", "refused=") > 0;
 }
 
 TEST_F(boot, tasks)
@@ -158,8 +175,40 @@ TEST_F(boot, tasks)
 	expect_labelled(_metadata, self, OLD);
 }
 
-/* The idle task of the first CPU, which is current when a timer expires there. */
-TEST_F(boot, init_task)
+/* What is made while the programs are put in force has its label as well. */
+TEST_F(boot, made_meanwhile)
+{
+	char text[4096], path[64];
+	struct dirent *entry;
+	int count = 0;
+	DIR *proc;
+
+	ASSERT_TRUE(read_text("/proc/cmdline", text, sizeof(text)));
+	if (!strstr(text, "krsi.boot_tasks"))
+		SKIP(return, "boot with krsi.boot_tasks");
+	attach(_metadata, self, "task");
+	proc = opendir("/proc");
+	ASSERT_NE(NULL, proc);
+	while ((entry = readdir(proc))) {
+		snprintf(path, sizeof(path), "/proc/%.16s/comm", entry->d_name);
+		if (!read_text(path, text, sizeof(text)) || strcmp(text, "krsi-boot-task\n"))
+			continue;
+		count++;
+		EXPECT_LE(0, getpgid(atoi(entry->d_name)));
+	}
+	closedir(proc);
+	EXPECT_EQ(5, count);
+	EXPECT_EQ(count, self->skel->bss->found);
+	EXPECT_EQ(0, self->skel->bss->missing);
+	EXPECT_EQ(0, self->skel->bss->wrong);
+}
+
+/*
+ * Has a program look when the idle task of the first CPU is current, which it is
+ * when a timer expires there.
+ */
+static void interrupt_idle(struct __test_metadata *const _metadata, FIXTURE_DATA(boot) * self,
+			   const char *name)
 {
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_SOFTWARE,
@@ -170,7 +219,7 @@ TEST_F(boot, init_task)
 	int fd;
 
 	signal(SIGIO, SIG_IGN);
-	attach(_metadata, self, "idle");
+	attach(_metadata, self, name);
 	fd = syscall(SYS_perf_event_open, &attr, -1, 0, -1, 0);
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, fcntl(fd, F_SETOWN, getpid()));
@@ -178,6 +227,16 @@ TEST_F(boot, init_task)
 	EXPECT_TRUE(WAIT_FOR(self->skel->bss->found > 1, 20));
 	close(fd);
 	expect_labelled(_metadata, self, OLD);
+}
+
+TEST_F(boot, init_task)
+{
+	interrupt_idle(_metadata, self, "idle");
+}
+
+TEST_F(boot, init_cred)
+{
+	interrupt_idle(_metadata, self, "idle_cred");
 }
 
 static int sid_in_child(void *arg)
@@ -217,6 +276,56 @@ TEST_F(boot, credentials)
 	EXPECT_EQ(7, bss->taint);
 }
 
+static int join_keyring(void)
+{
+	return syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0;
+}
+
+static int give_keyring(void *arg)
+{
+	return join_keyring() || syscall(SYS_keyctl, KEYCTL_SESSION_TO_PARENT);
+}
+
+/*
+ * Credentials that are made blank, by a child, and become the parent's are the
+ * parent's also if a program has looked at them meanwhile.
+ */
+TEST_F(boot, transferred_credentials)
+{
+	struct boot_bpf__bss *bss;
+	__u32 depth;
+
+	ASSERT_TRUE(load_only(self->skel->obj, "current_cred"));
+	bpf_program__set_autoload(self->skel->progs.blank_cred, true);
+	ASSERT_EQ(0, boot_bpf__load(self->skel)) TH_LOG("%s", libbpf_log);
+	self->link = bpf_program__attach(self->skel->progs.current_cred);
+	ASSERT_NE(NULL, self->link);
+	self->second = bpf_program__attach(self->skel->progs.blank_cred);
+	ASSERT_NE(NULL, self->second);
+	bss = self->skel->bss;
+	ASSERT_EQ(0, join_keyring());
+	bss->new_taint = 9;
+	EXPECT_LT(0, getsid(getpid()));
+	bss->new_taint = 0;
+	depth = bss->depth.depth;
+	EXPECT_EQ(0, bss->blank.runs);
+	EXPECT_EQ(0, in_child(give_keyring, NULL));
+
+	/* Nobody had made them yet. */
+	EXPECT_EQ(1, bss->blank.runs);
+	EXPECT_EQ(OLD, bss->blank.how);
+	EXPECT_EQ(0, bss->blank.fact);
+	bss->found = 0;
+	EXPECT_LT(0, getsid(getpid()));
+	EXPECT_EQ(1, bss->seen.fact);
+	expect_labelled(_metadata, self, NEW);
+	if (permissive())
+		return;
+	EXPECT_EQ(depth + 1, bss->depth.depth);
+	EXPECT_EQ(1, bss->depth.runs);
+	EXPECT_EQ(9, bss->taint);
+}
+
 TEST_F(boot, inodes)
 {
 	int fd, i;
@@ -239,6 +348,102 @@ TEST_F(boot, inodes)
 	expect_labelled(_metadata, self, OLD);
 }
 
+/* What is known of an inode once it has a name, and a directory that it is made in. */
+TEST_F(boot, named_inodes)
+{
+	struct boot_bpf__bss *bss;
+	struct stat st;
+	int fd;
+
+	attach(_metadata, self, "named_inode");
+	bss = self->skel->bss;
+	setfsuid(1234);
+	fd = open("/tmp/a", O_RDWR | O_CREAT | O_CLOEXEC, 0604);
+	setfsuid(0);
+	ASSERT_LE(0, fd);
+	close(fd);
+	expect_labelled(_metadata, self, NEW);
+	EXPECT_EQ(BOOT_MAGIC, bss->named.magic);
+	EXPECT_EQ(NEW, bss->named.how);
+	EXPECT_EQ(1, bss->named.runs);
+	EXPECT_EQ(1234, bss->named.uid);
+	EXPECT_EQ(0100604, bss->named.mode);
+	ASSERT_EQ(0, stat("/tmp", &st));
+	EXPECT_EQ(BOOT_MAGIC, bss->create.magic);
+	EXPECT_EQ(st.st_ino, bss->create.dir);
+	EXPECT_EQ(getpid(), bss->create.pid);
+	EXPECT_EQ(1, bss->create.runs);
+
+	/* Another name is not the first one. */
+	ASSERT_EQ(0, link("/tmp/a", "/tmp/b"));
+	memset(&bss->named, 0, sizeof(bss->named));
+	fd = open("/tmp/b", O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	close(fd);
+	EXPECT_EQ(1, bss->named.runs);
+	EXPECT_EQ(0100604, bss->named.mode);
+
+	/* One that had its name before there were programs. */
+	ASSERT_EQ(0, mkdir("/tmp/dev", 0700));
+	ASSERT_EQ(0, mount("devtmpfs", "/tmp/dev", "devtmpfs", 0, NULL));
+	fd = open("/tmp/dev/null", O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	close(fd);
+	EXPECT_EQ(OLD, bss->seen.how);
+	EXPECT_EQ(OLD, bss->named.how);
+	EXPECT_EQ(1, bss->named.runs);
+	EXPECT_EQ(0, bss->named.uid);
+	EXPECT_EQ(0020666, bss->named.mode);
+}
+
+/* The root of the kernel's threads, which is not that of any process. */
+TEST_F(boot, root_of_kthreads)
+{
+	int fd;
+
+	attach(_metadata, self, "inode");
+	fd = open("/proc/2/root", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	close(fd);
+	EXPECT_EQ(NULL_FS_MAGIC, self->skel->bss->seen.fact);
+	expect_labelled(_metadata, self, OLD);
+}
+
+/*
+ * The mounts beneath the root: what was there before anything was mounted, and
+ * the file system that an initial RAM disk is unpacked to, if there was one.
+ */
+TEST_F(boot, rootfs)
+{
+	struct mnt_id_req req = {
+		.size = MNT_ID_REQ_SIZE_VER0,
+		.param = STATMOUNT_MNT_BASIC | STATMOUNT_FS_TYPE,
+	};
+	bool rootfs = false;
+	struct statx stx;
+	union {
+		struct statmount mount;
+		char text[1024];
+	} is;
+	const char *type;
+
+	ASSERT_EQ(0, statx(AT_FDCWD, "/", 0, STATX_MNT_ID_UNIQUE, &stx));
+	attach(_metadata, self, "mount_root");
+	is.mount.mnt_parent_id = stx.stx_mnt_id;
+	do {
+		req.mnt_id = is.mount.mnt_parent_id;
+		ASSERT_EQ(0, syscall(SYS_statmount, &req, &is, sizeof(is), 0));
+		type = is.mount.str + is.mount.fs_type;
+		if (!strcmp(type, "rootfs") || !strcmp(type, "nullfs"))
+			expect_labelled(_metadata, self, OLD);
+		rootfs |= !strcmp(type, "rootfs");
+	} while (is.mount.mnt_parent_id != req.mnt_id);
+	/* What everything is mounted on. */
+	EXPECT_STREQ("nullfs", type);
+	/* Linux unmounts rootfs when it mounts the root by itself. */
+	EXPECT_EQ(!access("/sys/firmware/initrd", F_OK), rootfs);
+}
+
 TEST_F(boot, files)
 {
 	int fd;
@@ -246,6 +451,15 @@ TEST_F(boot, files)
 	attach(_metadata, self, "file");
 	fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
 	ASSERT_LE(0, fd);
+	EXPECT_EQ(0, self->skel->bss->seen.fact);
+	expect_labelled(_metadata, self, NEW);
+	close(fd);
+
+	/* The label has the file system's user, who is not always the task's. */
+	setfsuid(65534);
+	fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(65534, self->skel->bss->seen.fact);
 	expect_labelled(_metadata, self, NEW);
 	close(fd);
 }
@@ -296,6 +510,63 @@ TEST_F(boot, sockets)
 	close(fd);
 }
 
+/* A connection that comes in is made in an interrupt, whoever is interrupted. */
+TEST_F(boot, accepted_sockets)
+{
+	struct sockaddr_in addr = {
+		.sin_family = AF_INET,
+		.sin_addr = { htonl(INADDR_LOOPBACK) },
+	};
+	int listener, client, accepted;
+	socklen_t len = sizeof(addr);
+
+	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ASSERT_LE(0, listener);
+	ASSERT_LE(0, client);
+	ASSERT_EQ(0, bind(listener, (void *)&addr, sizeof(addr)));
+	ASSERT_EQ(0, listen(listener, 1));
+	ASSERT_EQ(0, getsockname(listener, (void *)&addr, &len));
+	ASSERT_EQ(0, connect(client, (void *)&addr, sizeof(addr)));
+	accepted = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	ASSERT_LE(0, accepted);
+	attach(_metadata, self, "sock");
+	EXPECT_EQ(0, getsockname(accepted, (void *)&addr, &len));
+	expect_labelled(_metadata, self, OLD);
+	EXPECT_EQ(0, getsockname(listener, (void *)&addr, &len));
+	expect_labelled(_metadata, self, NEW);
+	close(accepted);
+	close(client);
+	close(listener);
+}
+
+TEST_F(boot, shared_memory)
+{
+	struct shmid_ds ds;
+	int segment;
+
+	attach(_metadata, self, "shm");
+	segment = shmget(IPC_PRIVATE, 4096, 0640);
+	ASSERT_LE(0, segment);
+	EXPECT_EQ(0, shmctl(segment, IPC_STAT, &ds));
+	EXPECT_EQ(0640, self->skel->bss->seen.fact & 0777);
+	expect_labelled(_metadata, self, NEW);
+	EXPECT_EQ(0, shmctl(segment, IPC_RMID, NULL));
+}
+
+TEST_F(boot, semaphores)
+{
+	int set;
+
+	attach(_metadata, self, "sem");
+	set = semget(IPC_PRIVATE, 1, 0604);
+	ASSERT_LE(0, set);
+	EXPECT_EQ(0, semctl(set, 0, GETVAL));
+	EXPECT_EQ(0604, self->skel->bss->seen.fact & 0777);
+	expect_labelled(_metadata, self, NEW);
+	EXPECT_EQ(0, semctl(set, 0, IPC_RMID));
+}
+
 TEST_F(boot, ipc_objects_and_messages)
 {
 	struct {
@@ -334,7 +605,7 @@ TEST_F(boot, messages)
 
 TEST_F(boot, keys)
 {
-	ASSERT_LE(0, syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL));
+	ASSERT_EQ(0, join_keyring());
 	attach(_metadata, self, "key");
 	ASSERT_LE(0, syscall(SYS_add_key, "user", "krsi", "payload", 7,
 			     KEY_SPEC_SESSION_KEYRING));
@@ -388,9 +659,44 @@ TEST_F(boot, bpf_progs)
 	close(fd);
 }
 
-TEST_F(boot, block_devices_load)
+TEST_F(boot, block_devices)
 {
+	int round;
+
 	attach(_metadata, self, "bdev");
+	for (round = 0; round < 2; round++) {
+		ASSERT_EQ(0, verity_make("/tmp/data")) TH_LOG("no dm-verity");
+		EXPECT_EQ(0, verity_resume());
+		expect_labelled(_metadata, self, NEW);
+		EXPECT_EQ(0, verity_remove());
+	}
+}
+
+static int use_token(int token)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts,
+		.map_flags = BPF_F_TOKEN_FD,
+		.token_fd = token,
+	);
+
+	return bpf_map_create(BPF_MAP_TYPE_ARRAY, "krsi", 4, 8, 1, &opts) < 0;
+}
+
+TEST_F(boot, bpf_tokens)
+{
+	struct boot_bpf__bss *bss;
+
+	attach(_metadata, self, "bpf_token");
+	bss = self->skel->bss;
+	ASSERT_EQ(0, with_token(use_token));
+	EXPECT_EQ(1, bss->found);
+	EXPECT_EQ(0, bss->missing);
+	EXPECT_EQ(0, bss->wrong);
+	EXPECT_EQ(NEW, bss->seen.how);
+	/* Made by a child; and what the token allows, which was delegated. */
+	EXPECT_NE(0, bss->seen.pid);
+	EXPECT_NE(getpid(), bss->seen.pid);
+	EXPECT_EQ(1, bss->seen.fact >> BPF_MAP_CREATE & 1);
 }
 
 /* All tasks that are there, of which the kernel's own are old. */
@@ -417,7 +723,10 @@ static void *access_all(void *arg)
 	return NULL;
 }
 
-/* Whatever was first accessed by two CPUs at once ran its program once. */
+/*
+ * Whatever was first accessed by two CPUs at once ran its program once. Where the
+ * CPUs are emulated in turn they seldom meet; what they do then, KUnit tests.
+ */
 TEST_F(boot, concurrent_first_access)
 {
 	pthread_t threads[2];
@@ -532,10 +841,37 @@ TEST_F(boot, slots_stay)
 	EXPECT_EQ(-ENXIO, blob_reserved("key") ? -ENXIO : blob_command("claim key other 8"));
 }
 
+/* What the build cannot find out. */
+TEST_F(boot, refused_by_the_kernel)
+{
+	static const struct {
+		const char *name;
+		const char *reason;
+	} objects[] = {
+		{ "write_object", "the verifier refuses what it accesses, error -13" },
+		{ "out_of_bounds", "the verifier refuses what it accesses, error -13" },
+		{ "unchecked", "the verifier refuses what it accesses, error -13" },
+		{ "long_loop", "loops too long: the verifier looked at " },
+	};
+	char text[4096];
+	int i;
+
+	ASSERT_TRUE(read_text("/proc/cmdline", text, sizeof(text)));
+	if (!strstr(text, "krsi.boot_refused"))
+		SKIP(return, "boot with krsi.boot_refused");
+	EXPECT_EQ(1 + ARRAY_SIZE(objects), boot_field("mode=permissive", "refused="));
+	for (i = 0; i < ARRAY_SIZE(objects); i++) {
+		snprintf(text, sizeof(text), "/%s.refused.bpf.o: section krsi.blob/inode: %s: %s",
+			 objects[i].name, objects[i].name, objects[i].reason);
+		EXPECT_TRUE(logged(text)) TH_LOG("%s", text);
+		EXPECT_LT(0, blob_field("slot=", "inode", objects[i].name, "failed"));
+	}
+}
+
 TEST_F(boot, says_what_is_in_force)
 {
 	if (permissive()) {
-		EXPECT_EQ(20, boot_field("mode=permissive", "programs="));
+		EXPECT_EQ(21, boot_field("mode=permissive", "programs="));
 		EXPECT_EQ(-1, boot_field("program=inherit_cred", " id="));
 		EXPECT_LT(0, boot_field("program=label_cred", " id="));
 		EXPECT_LT(0, blob_field("slot=", "cred", "depth", "failed"));
@@ -543,7 +879,7 @@ TEST_F(boot, says_what_is_in_force)
 		return;
 	}
 	/* Those of boot/label.bpf.c and boot/inherit.bpf.c, and of samples. */
-	EXPECT_EQ(22, boot_field("mode=enforce", "programs="));
+	EXPECT_EQ(23, boot_field("mode=enforce", "programs="));
 	EXPECT_EQ(0, boot_field("mode=enforce", "refused="));
 	EXPECT_LT(0, boot_field("point=inode_create program=label_inode_cr", " id="));
 	EXPECT_LT(0, boot_field("point=cred program=inherit_cred", " verified="));

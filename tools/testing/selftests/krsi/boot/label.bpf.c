@@ -57,10 +57,11 @@ void BPF_PROG(label_task, struct task_struct *task, __u64 clone_flags, __u32 how
 	LABEL(task, task, clone_flags);
 }
 
+/* The fact: who opens it. */
 SEC("krsi.blob/file")
 void BPF_PROG(label_file, struct file *file, __u32 how)
 {
-	LABEL(file, file, file->f_flags);
+	LABEL(file, file, file->f_cred->fsuid.val);
 }
 
 SEC("krsi.blob/backing_file")

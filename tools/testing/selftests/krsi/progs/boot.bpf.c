@@ -27,6 +27,8 @@ KRSI_SLOT(bpf_token_slot);
 KRSI_SLOT(depth_slot);
 KRSI_SLOT(taint_slot);
 KRSI_SLOT(generation_slot);
+KRSI_SLOT(create_slot);
+KRSI_SLOT(named_slot);
 
 /* The label that was read last. */
 struct boot_label seen;
@@ -37,6 +39,11 @@ struct boot_depth depth;
 __u64 taint, new_taint, generation;
 /* Whether these slots were there. */
 bool has_depth, has_taint;
+/* What else the file that was opened last has. */
+struct boot_create create;
+struct boot_named named;
+/* The label of credentials that are nobody's yet. */
+struct boot_label blank;
 
 static __always_inline int look(struct boot_label *label, __u32 class)
 {
@@ -77,15 +84,28 @@ int BPF_PROG(task, struct task_struct *p)
 }
 
 /* Called in an interrupt: what was interrupted is the current task. */
+static __always_inline bool on_idle(struct task_struct *told)
+{
+	return told->tgid == target && !bpf_get_current_task_btf()->pid &&
+	       !bpf_get_smp_processor_id();
+}
+
 SEC("?lsm/file_send_sigiotask")
 int BPF_PROG(idle, struct task_struct *tsk, struct fown_struct *fown, int sig)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 
-	if (tsk->tgid != target || task->pid || bpf_get_smp_processor_id())
-		return 0;
-	return look(KRSI_BLOB(task, task, task_slot, struct boot_label),
+	return !on_idle(tsk) ? 0 :
+	       look(KRSI_BLOB(task, task, task_slot, struct boot_label),
 		    KRSI_BOOT_CLASS_task);
+}
+
+SEC("?lsm/file_send_sigiotask")
+int BPF_PROG(idle_cred, struct task_struct *tsk, struct fown_struct *fown, int sig)
+{
+	return !on_idle(tsk) ? 0 :
+	       look(KRSI_CURRENT_CRED_BLOB(cred_slot, struct boot_label),
+		    KRSI_BOOT_CLASS_cred);
 }
 
 SEC("?lsm/task_getsid")
@@ -115,6 +135,46 @@ SEC("?lsm/file_open")
 int BPF_PROG(inode, struct file *file)
 {
 	return LOOK(inode, file->f_inode);
+}
+
+SEC("?lsm/cred_alloc_blank")
+int BPF_PROG(blank_cred, struct cred *cred)
+{
+	struct boot_label *label;
+
+	if (!on_target())
+		return 0;
+	label = KRSI_BLOB(cred, cred, cred_slot, struct boot_label);
+	if (label)
+		blank = *label;
+	return 0;
+}
+
+/* Asked for a mount, whether or not there is a path that leads to it. */
+SEC("?lsm/sb_statfs")
+int BPF_PROG(mount_root, struct dentry *dentry)
+{
+	struct inode *inode = dentry->d_inode;
+
+	return inode ? LOOK(inode, inode) : 0;
+}
+
+SEC("?lsm/file_open")
+int BPF_PROG(named_inode, struct file *file)
+{
+	struct boot_create *c;
+	struct boot_named *n;
+
+	if (!on_target())
+		return 0;
+	LOOK(inode, file->f_inode);
+	c = KRSI_BLOB(inode, file->f_inode, create_slot, struct boot_create);
+	if (c)
+		create = *c;
+	n = KRSI_BLOB(inode, file->f_inode, named_slot, struct boot_named);
+	if (n)
+		named = *n;
+	return 0;
 }
 
 SEC("?lsm/file_open")
@@ -149,6 +209,18 @@ int BPF_PROG(ipc, struct kern_ipc_perm *perm, int cmd)
 	return LOOK(ipc, perm);
 }
 
+SEC("?lsm/shm_shmctl")
+int BPF_PROG(shm, struct kern_ipc_perm *perm, int cmd)
+{
+	return LOOK(ipc, perm);
+}
+
+SEC("?lsm/sem_semctl")
+int BPF_PROG(sem, struct kern_ipc_perm *perm, int cmd)
+{
+	return LOOK(ipc, perm);
+}
+
 SEC("?lsm/msg_queue_msgrcv")
 int BPF_PROG(msg_msg, struct kern_ipc_perm *perm, struct msg_msg *msg)
 {
@@ -161,7 +233,7 @@ int BPF_PROG(key, struct key *keyring, struct key *key)
 	return LOOK(key, key);
 }
 
-/* Only dm-verity calls it: loaded, not run. */
+/* Only dm-verity calls it, and no other hook has a device that is trusted. */
 SEC("?lsm/bdev_setintegrity")
 int BPF_PROG(bdev, struct block_device *bdev)
 {
@@ -184,4 +256,10 @@ SEC("?lsm/bpf_prog")
 int BPF_PROG(bpf_prog, struct bpf_prog *prog)
 {
 	return LOOK(bpf_prog, prog);
+}
+
+SEC("?lsm/bpf_token_cmd")
+int BPF_PROG(bpf_token, const struct bpf_token *token, int cmd)
+{
+	return LOOK(bpf_token, token);
 }
