@@ -152,7 +152,8 @@ __bpf_kfunc char *krsi_current_cred_blob(u32 slot, u32 rdwr_buf_size)
  * * 0
  * * -EINVAL: no such slot, or an entry without an inode
  * * -ENODATA: it is not known what the attribute has
- * * -EPERM: an immutable inode, or a file system of a user namespace
+ * * -EPERM: an immutable inode, or a file system whose attributes are not the
+ *   system's: FUSE, or one of a user namespace that is not in memory
  * * -EROFS: a file system that is not written to
  * * -EAGAIN: a file system that is frozen
  * * -EINTR: the task was killed while it waited for the lock
@@ -211,6 +212,7 @@ __bpf_kfunc int krsi_inode_blob_save_locked(struct dentry *dentry, u32 slot)
  * * 0: the slot can be accessed
  * * -EINVAL: no such slot, an entry without an inode, or an attribute that has
  *   not the slot's size
+ * * -EPERM: a file system whose attributes are not the system's
  * * what the file system returns
  */
 __bpf_kfunc int krsi_inode_blob_restore(struct dentry *dentry, u32 slot)

@@ -6,7 +6,8 @@
 //! before it is known what the attribute has. An inode that is made begins with no attribute, and
 //! what the slot has then is made an attribute by the file system, together with the inode. Of
 //! any other inode the attribute is read when the inode is first bound to a directory entry, before
-//! anybody can find it there. If that fails the slot stays out of reach.
+//! anybody can find it there. If that fails the slot stays out of reach; what may be otherwise the
+//! next time is tried again when the inode is opened.
 //!
 //! These are callbacks of KRSI itself, in front of the programs of the same hooks; what programs of
 //! `inode_init_security` write is put into the attribute behind them. All but those that protect
@@ -34,11 +35,23 @@ const MAX: usize = 16;
 /// What is in front of a slot that is kept: its state, and as much as keeps the slot aligned.
 pub(super) const STATE_SIZE: u32 = ALIGN;
 
-/// The state of an object's slot that can be accessed. 0: nobody has asked for the attribute.
+/// The state of an object's slot that can be accessed.
 pub(super) const READY: u32 = 0x6b72_7369;
 
-/// The state of a slot whose attribute could not be read.
+/// The state of a slot of which nobody knows what its attribute has: the framework's zero.
+const UNKNOWN: u32 = 0;
+
+/// The state of a slot whose attribute cannot be taken for a label.
 const FAILED: u32 = 1;
+
+/// The file systems that unprivileged users can mount and that are in the kernel's memory.
+const IN_MEMORY: [u32; 5] = [
+    bindings::TMPFS_MAGIC,
+    bindings::SYSFS_MAGIC,
+    bindings::CGROUP_SUPER_MAGIC,
+    bindings::CGROUP2_SUPER_MAGIC,
+    bindings::BPF_FS_MAGIC,
+];
 
 /// What the attributes' names begin with, and where the part begins that file systems add to
 /// `security.`.
@@ -82,7 +95,7 @@ const _: () = assert!(DEFAULT as usize <= MAX);
 /// The capabilities have none of these hooks, so one of the framework's slots is left over for
 /// each of them.
 #[link_section = ".data..ro_after_init"]
-pub(crate) static HOOKS: [lsm::Hook; 5] = [
+pub(crate) static HOOKS: [lsm::Hook; 6] = [
     // SAFETY: The row and the callback are of the same hook.
     unsafe {
         lsm::Hook::new(
@@ -125,6 +138,15 @@ pub(crate) static HOOKS: [lsm::Hook; 5] = [
             (&raw mut bindings::static_calls_table.sb_set_mnt_opts).cast(),
             bindings::security_list_options {
                 sb_set_mnt_opts: Some(sb_set_mnt_opts),
+            },
+        )
+    },
+    // SAFETY: As above.
+    unsafe {
+        lsm::Hook::new(
+            (&raw mut bindings::static_calls_table.file_open).cast(),
+            bindings::security_list_options {
+                file_open: Some(file_open),
             },
         )
     },
@@ -320,7 +342,7 @@ impl Label {
         unsafe { bindings::spin_unlock(lock) };
     }
 
-    /// Marks the slot as one that could not be read, if it was not meanwhile.
+    /// Gives the slot up, if it was not read meanwhile.
     fn fail(&self) {
         // SAFETY: By the type invariant.
         let lock = unsafe { &raw mut (*self.inode).i_lock };
@@ -334,19 +356,29 @@ impl Label {
         unsafe { bindings::spin_unlock(lock) };
     }
 
-    /// Whether this file system's attributes are the system's, and not those of whoever mounted it
-    /// in a user namespace.
+    /// Whether nobody but the system says what this file system's attributes have.
+    ///
+    /// FUSE has them from whoever serves it. What was mounted in a user namespace may have them
+    /// from there, as an overlay does, unless it is in the kernel's memory: to write them there
+    /// takes the system's capabilities.
     fn trusted(&self) -> bool {
         // SAFETY: By the type invariant; a superblock stays as long as its inodes.
-        unsafe {
-            core::ptr::eq(
-                (*(*self.inode).i_sb).s_user_ns,
-                &raw const bindings::init_user_ns,
-            )
+        let (flags, magic, user_ns) = unsafe {
+            let sb = (*self.inode).i_sb;
+            ((*sb).s_iflags, (*sb).s_magic, (*sb).s_user_ns)
+        };
+
+        if flags as u32 & bindings::SB_I_IMA_UNVERIFIABLE_SIGNATURE != 0 {
+            return false;
         }
+        core::ptr::eq(user_ns, &raw const bindings::init_user_ns)
+            || u32::try_from(magic).is_ok_and(|magic| IN_MEMORY.contains(&magic))
     }
 
     /// What the attribute has: [`None`] if there is none. May sleep.
+    ///
+    /// `EPERM`: that is not the system's to say. `EINVAL`: it has not the slot's size. Whatever
+    /// else the file system returns may be otherwise the next time.
     ///
     /// # Safety
     ///
@@ -354,8 +386,11 @@ impl Label {
     unsafe fn stored(&self, dentry: *mut bindings::dentry) -> Result<Option<Buffer>> {
         // SAFETY: By the type invariant.
         let any = unsafe { u32::from((*self.inode).i_opflags) } & bindings::IOP_XATTR != 0;
-        if !any || !self.trusted() {
+        if !any {
             return Ok(None);
+        }
+        if !self.trusted() {
+            return Err(EPERM);
         }
         // One byte more than there may be.
         let buffer = Buffer::new(self.kept.size + 1)?;
@@ -373,11 +408,11 @@ impl Label {
         if len == -(bindings::ENODATA as isize) || len == -(bindings::EOPNOTSUPP as isize) {
             return Ok(None);
         }
+        if len == -(bindings::ERANGE as isize) || len >= 0 && len as usize != self.kept.size {
+            return Err(EINVAL);
+        }
         if len < 0 {
             return Err(Error::from_errno(len as c_int));
-        }
-        if len as usize != self.kept.size {
-            return Err(EINVAL);
         }
         Ok(Some(Buffer(buffer.into_raw(), self.kept.size)))
     }
@@ -397,8 +432,15 @@ impl Label {
                 self.publish(value.as_ref().map(|value| value.bytes()));
                 Ok(())
             }
-            Err(e) => {
+            // Not worth a line for each file of a container.
+            Err(e) if e == EPERM => {
                 self.fail();
+                Err(e)
+            }
+            Err(e) => {
+                if e == EINVAL {
+                    self.fail();
+                }
                 // SAFETY: The inode is valid, and the name a C string.
                 unsafe {
                     bindings::krsi_warn_xattr(
@@ -446,19 +488,22 @@ impl Label {
 
 /// Reads the attributes of an inode, for slots that are not ready. May sleep.
 ///
-/// What cannot be read is logged, and the slot stays out of reach.
+/// `given_up`: also for those that cannot be taken for labels. What cannot be read is logged, and
+/// the slot stays out of reach.
 ///
 /// # Safety
 ///
 /// Both must be valid, and `dentry` one that file systems take for the inode's.
-unsafe fn restore_all(dentry: *mut bindings::dentry, inode: *mut bindings::inode) {
+unsafe fn restore_all(dentry: *mut bindings::dentry, inode: *mut bindings::inode, given_up: bool) {
     for kept in live() {
         // SAFETY: By the safety requirements.
         let Some(label) = (unsafe { Label::new(kept, inode) }) else {
             return;
         };
-        // SAFETY: As above. Programs find out themselves.
-        let _ = unsafe { label.restore(dentry) };
+        if given_up || label.state().load(Relaxed) == UNKNOWN {
+            // SAFETY: As above. Programs find out themselves.
+            let _ = unsafe { label.restore(dentry) };
+        }
     }
 }
 
@@ -591,7 +636,7 @@ unsafe extern "C" fn d_instantiate(dentry: *mut bindings::dentry, inode: *mut bi
         return;
     }
     // SAFETY: By the safety requirements. The entry is about to become the inode's.
-    unsafe { restore_all(dentry, inode) };
+    unsafe { restore_all(dentry, inode, true) };
 }
 
 /// The file system is mounted, and nobody has found its root yet.
@@ -609,7 +654,25 @@ unsafe extern "C" fn sb_set_mnt_opts(
     unsafe {
         let root = (*sb).s_root;
         if !root.is_null() {
-            restore_all(root, (*root).d_inode);
+            restore_all(root, (*root).d_inode, true);
+        }
+    }
+    0
+}
+
+/// What is not known yet can be now: the inode is older than the slot, or reading has failed for a
+/// reason that may be gone.
+///
+/// # Safety
+///
+/// To be called by the LSM framework only.
+unsafe extern "C" fn file_open(file: *mut bindings::file) -> c_int {
+    // SAFETY: By the safety requirements; a file that is opened has an entry and an inode.
+    unsafe {
+        let inode = (*file).f_inode;
+        // Of those that are private to the kernel nothing is kept: see the other hooks.
+        if (*inode).i_flags & bindings::S_PRIVATE == 0 {
+            restore_all((*file).__bindgen_anon_1.f_path.dentry, inode, false);
         }
     }
     0

@@ -11,6 +11,7 @@
 #include <sys/xattr.h>
 
 #include "blob.h"
+#include "fuse.h"
 #include "image.h"
 #include "blob_xattr.skel.h"
 
@@ -113,17 +114,23 @@ static void attach(struct __test_metadata *const _metadata, FIXTURE_DATA(kept) *
 #define ATTACH(...) attach(_metadata, self, (const char *const[]){ __VA_ARGS__, NULL })
 
 /* What the label of a file was when it was opened; -1 if nobody could access it. */
-static long long label_of(FIXTURE_DATA(kept) * self, const char *path)
+static long long label_seen(FIXTURE_DATA(kept) * self, const char *path, int flags)
 {
 	int fd;
 
 	self->skel->bss->seen = -1;
 	self->skel->bss->next = true;
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	fd = open(path, flags | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
 	close(fd);
 	return self->skel->bss->seen;
+}
+
+/* The same; makes the file if there is none. */
+static long long label_of(FIXTURE_DATA(kept) * self, const char *path)
+{
+	return label_seen(self, path, O_RDWR | O_CREAT);
 }
 
 /* Gives a file a label. */
@@ -322,21 +329,92 @@ TEST_F(kept, permission)
 	EXPECT_EQ(LABEL + 1, stored("/tmp/m/a"));
 }
 
+static bool enter_user_namespace(void)
+{
+	return !unshare(CLONE_NEWUSER | CLONE_NEWNS) &&
+	       write_text("/proc/self/uid_map", "0 0 1") &&
+	       write_text("/proc/self/setgroups", "deny") &&
+	       write_text("/proc/self/gid_map", "0 0 1");
+}
+
 /* Whoever mounts a file system in a user namespace has no say in labels. */
 TEST_F(kept, user_namespace)
 {
 	ATTACH("use", "keep", "create");
-	ASSERT_EQ(0, unshare(CLONE_NEWUSER | CLONE_NEWNS));
-	ASSERT_TRUE(write_text("/proc/self/uid_map", "0 0 1"));
-	ASSERT_TRUE(write_text("/proc/self/setgroups", "deny"));
-	ASSERT_TRUE(write_text("/proc/self/gid_map", "0 0 1"));
+	ASSERT_TRUE(enter_user_namespace());
 	ASSERT_EQ(0, mount("krsi", "/tmp/work", "tmpfs", 0, NULL));
 	set_label(self, "/tmp/work/a", LABEL);
 	EXPECT_EQ(LABEL, label_of(self, "/tmp/work/a"));
-	EXPECT_EQ(-EPERM, save(self, "/tmp/work/a"));
-	EXPECT_EQ(-ENODATA, stored("/tmp/work/a"));
 	EXPECT_EQ(-EPERM, OK(setxattr("/tmp/work/a", ATTRIBUTE, "12345678", 8, 0)));
 	EXPECT_EQ(0, setxattr("/tmp/work/a", "security.other", "1", 1, 0));
+	/* It is in memory, where the policy keeps labels as anywhere. */
+	EXPECT_EQ(0, save(self, "/tmp/work/a"));
+	EXPECT_EQ(LABEL, stored("/tmp/work/a"));
+	EXPECT_EQ(0, save(self, "/tmp/work"));
+	EXPECT_EQ(0, self->skel->bss->missing);
+}
+
+/* An overlay does not hide the label of what it shows. */
+TEST_F(kept, user_namespace_overlay)
+{
+	const char *options = "lowerdir=/tmp/m:/tmp/lower";
+
+	ATTACH("use", "keep");
+	set_label(self, "/tmp/m/a", LABEL);
+	ASSERT_EQ(0, save(self, "/tmp/m/a"));
+	ASSERT_TRUE(enter_user_namespace());
+	ASSERT_EQ(0, mount("krsi", "/tmp/work", "overlay", 0, options));
+	EXPECT_EQ(-1, label_seen(self, "/tmp/work/a", O_RDONLY));
+	EXPECT_EQ(1, self->skel->bss->missing);
+	EXPECT_EQ(-EPERM, restore(self, "/tmp/work/a"));
+	EXPECT_EQ(-1, label_seen(self, "/tmp/work/a", O_RDONLY));
+	EXPECT_EQ(LABEL, label_of(self, "/tmp/m/a"));
+}
+
+/* What serves a FUSE file system has no say either, whoever has mounted it. */
+TEST_F(kept, fuse)
+{
+	struct fuse_test *fuse;
+
+	ATTACH("use", "keep");
+	fuse = fuse_mount("/tmp/work", ATTRIBUTE, "12345678");
+	ASSERT_NE(NULL, fuse);
+	EXPECT_EQ(0x3837363534333231, stored("/tmp/work/a"));
+	EXPECT_EQ(-1, label_seen(self, "/tmp/work/a", O_RDONLY));
+	EXPECT_EQ(1, self->skel->bss->missing);
+	EXPECT_EQ(-EPERM, restore(self, "/tmp/work/a"));
+	EXPECT_EQ(-ENODATA, save(self, "/tmp/work/a"));
+	EXPECT_EQ(-1, label_seen(self, "/tmp/work/a", O_RDONLY));
+	fuse_end(fuse, "/tmp/work");
+}
+
+/* An error that is gone the next time makes no label unreachable. */
+TEST_F(kept, tried_again)
+{
+	const char *options = "lowerdir=/tmp/work:/tmp/lower";
+	struct fuse_test *fuse;
+	struct stat st;
+
+	if (strcmp(variant->type, "overlay"))
+		SKIP(return, "no overlay");
+	ATTACH("use", "keep");
+	ASSERT_EQ(0, umount("/tmp/m"));
+	fuse = fuse_mount("/tmp/work", ATTRIBUTE, "12345678");
+	ASSERT_NE(NULL, fuse);
+	ASSERT_EQ(0, mount("krsi", "/tmp/m", "overlay", 0, options));
+	fuse->fail = 2;
+	ASSERT_EQ(0, stat("/tmp/m/a", &st));
+	EXPECT_EQ(1, fuse->fail);
+	/* Again in vain. */
+	EXPECT_EQ(-1, label_seen(self, "/tmp/m/a", O_RDONLY));
+	EXPECT_EQ(0, fuse->fail);
+	EXPECT_EQ(0x3837363534333231, label_seen(self, "/tmp/m/a", O_RDONLY));
+	/* Once it is known nobody is asked. */
+	fuse->fail = 1;
+	EXPECT_EQ(0x3837363534333231, label_seen(self, "/tmp/m/a", O_RDONLY));
+	EXPECT_EQ(1, fuse->fail);
+	umount("/tmp/m");
+	fuse_end(fuse, "/tmp/work");
 }
 
 /* A label goes to the upper layer with the file. */
@@ -362,12 +440,16 @@ TEST_F(kept, copied_up)
 	EXPECT_EQ(0x3837363534333231, stored("/tmp/lower/a"));
 }
 
-/* An inode that is older than the slot is out of reach until it is asked for. */
+/* An inode that is older than the slot is out of reach until it is asked for, or opened. */
 TEST_F(kept, older)
 {
 	char name[32];
+	int fd;
 
 	ASSERT_EQ(0, mkdir("/tmp/m/a", 0700));
+	fd = open("/tmp/m/c", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	ASSERT_LE(0, fd);
+	close(fd);
 	snprintf(name, sizeof(name), "kept-%s", variant->type);
 	ASSERT_EQ(0, blob_command("claim inode %s 8 xattr=yes", name));
 	self->skel->rodata->kept = blob_slot("inode", name);
@@ -376,6 +458,7 @@ TEST_F(kept, older)
 	EXPECT_EQ(-ENODATA, save(self, "/tmp/m/a"));
 	EXPECT_EQ(0, restore(self, "/tmp/m/a"));
 	EXPECT_EQ(0, save(self, "/tmp/m/a"));
+	EXPECT_EQ(0, label_of(self, "/tmp/m/c"));
 	/* One that is made now is not. */
 	EXPECT_EQ(0, label_of(self, "/tmp/m/b"));
 	EXPECT_EQ(0, self->skel->bss->missing);
