@@ -146,7 +146,8 @@ fn reads(insn: &bindings::bpf_insn) -> Option<u16> {
                 _ => dst | second,
             })
         }
-        bindings::BPF_LDX => Some(src),
+        // The verifier has counted those that can fault.
+        bindings::BPF_LDX if mode(insn) == bindings::BPF_MEM => Some(src),
         bindings::BPF_ST if mode(insn) == bindings::BPF_MEM => Some(dst),
         bindings::BPF_STX if mode(insn) == bindings::BPF_MEM => Some(dst | src),
         _ => None,
@@ -459,6 +460,8 @@ mod tests {
             jump(0),
             jump_if(bindings::BPF_JMP32, 1, 0, 1),
             insn(CALL, 0, 0, 0, 5),
+            // It can fault, and is counted.
+            insn(bindings::BPF_LDX | bindings::BPF_PROBE_MEM, 2, 1, 0, 0),
             insn(bindings::BPF_STX | bindings::BPF_ATOMIC | word, 1, 0, 0, 0),
         ] {
             assert_eq!(dropped(&[set(2, 5), barrier, set(3, 8)]), (0b100, 2));

@@ -220,6 +220,13 @@ TEST_F(inlined, number_is_read)
 	EXPECT_EQ(1ULL << 32 | 1, seen(self));
 }
 
+/* A load that can fault stays: the verifier has counted it. */
+TEST_F(inlined, load_that_can_fault)
+{
+	use(_metadata, self, self->skel->progs.load_that_can_fault, 0);
+	EXPECT_EQ(1, seen(self));
+}
+
 TEST_F(inlined, loop)
 {
 	/* None but those of the loop, of which the verifier replaces all. */

@@ -130,6 +130,31 @@ int BPF_PROG(number_is_read, struct file *file)
 	return 0;
 }
 
+/* In front of the call, what is there of another inode is loaded, and nobody reads it. */
+SEC("?lsm/file_open")
+int BPF_PROG(load_that_can_fault, struct file *file)
+{
+	register void *inode asm("r1");
+	struct dentry *parent;
+	__u64 *blob, number;
+
+	if (!on_target())
+		return 0;
+	number = first;
+	parent = file->f_path.dentry->d_parent;
+	inode = file->f_inode;
+	asm volatile("r2 = *(u32 *)(%[parent] + 0)\n"
+		     "r2 = %[number]\n"
+		     "r3 = 8\n"
+		     "call %[get]\n"
+		     "%[blob] = r0\n"
+		     : [blob] "=r"(blob), "+r"(inode)
+		     : [parent] "r"(parent), [number] "r"(number), [get] "i"(krsi_inode_blob)
+		     : "r0", "r2", "r3", "r4", "r5");
+	seen = blob ? *blob : 0;
+	return 0;
+}
+
 /* Asked for in a loop, of which the verifier sees every turn. */
 SEC("?lsm/file_open")
 int BPF_PROG(loop, struct file *file)
