@@ -63,11 +63,22 @@ boot() {
 	without) kernel=$BUILD/without/bzImage ;;
 	*) lsm+=,$variant ;;
 	esac
+	[ -z "${reserve:-}" ] || command+=(-b)
 	command+=("${regex:-$rows}")
 	stage "Measuring $(basename "$file")"
-	env KERNEL="$kernel" CONSOLE="$file.console" "APPEND=lsm=$lsm $append ${APPEND:-}" "$@" \
+	env KERNEL="$kernel" CONSOLE="$file.console" "APPEND=lsm=$lsm $append ${reserve:-} ${APPEND:-}" "$@" \
 		"$TOP/scripts/vm" "${command[*]@Q}" >"$file" ||
 		die "measuring $(basename "$file") failed; see ${file#"$TOP"/} and its .console"
+}
+
+# wants_blobs: whether rows are asked for that need space for slots in blobs.
+wants_blobs() {
+	local row
+	for row in {task,inode,file,cred,inode_kept,inode_boot,cred_boot}_blob/{noop,get,first} \
+		object/{cred,task,file,inode}-reserved; do
+		! matches "$row" || return 0
+	done
+	return 1
 }
 
 # boot_time NAME: adds the time at which the kernel started init.
@@ -113,6 +124,13 @@ for ((round = 1; round <= rounds; round++)); do
 		fi
 		boot_time "$variant.$round"
 	done
+	# On its own, because it makes objects larger. bench_report.py knows how much.
+	if [[ " ${variants[*]} " == *" krsi "* ]] && wants_blobs; then
+		clocked=(CPUS=2)
+		[ "$clock" = wall ] || clocked=(ICOUNT=1)
+		reserve="krsi.blob=cred:64,task:64,file:64,inode:64 krsi.xattrs=1" \
+			boot "krsi.$round.blob" krsi "${clocked[@]}"
+	fi
 done
 
 # Contention takes two CPUs, and a clock that does not stand still for one of

@@ -127,8 +127,11 @@ def collect(directory: pathlib.Path) -> Results:
 def baseline(name: str, variant: str) -> tuple[str, str] | None:
     """The row and the variant that a cell is compared with, if any."""
     op, case = name.split("/", 1)
-    if op.endswith("_storage"):
+    if op.endswith(("_storage", "_blob")):
         return (f"{op}/noop", variant)
+    if op == "object":
+        reserved = case.endswith("-reserved")
+        return (name.removesuffix("-reserved"), variant if reserved else "none")
     if case in ("idle", "noop", "deny", "fentry", "sleepable") or case.isdigit():
         return (f"{op}/idle", "none")
     return None
@@ -153,6 +156,9 @@ def behind(results: Results) -> list[str]:
     for name, row in results.rows.items():
         quotient = ratio(results, name)
         if quotient is None or row.unit in ("x", "calls/s"):
+            continue
+        # Boot programs are in the kernel for all, and their slots in KRSI's objects.
+        if name.startswith("object/"):
             continue
         if quotient > 1 + max(TOLERANCE, row.spread("krsi"), row.spread("bpf")):
             names.append(name)
@@ -186,6 +192,15 @@ LABELS = {
 
 STORAGE = {"noop": "program that does nothing", "get": "get and increment", "first": "first touch"}
 
+BLOBS = {
+    "inode_kept": "inode, kept in an attribute",
+    "inode_boot": "inode, of a boot program",
+    "cred_boot": "cred, of a boot program",
+}
+
+#: what scripts/bench.sh reserves in each class
+RESERVED = 64
+
 
 EXEC_ARGS = {
     "copy": "copy_from_user() of {}, per byte",
@@ -204,6 +219,11 @@ def label(name: str) -> str:
         return f"+ {case} programs"
     if op.endswith("_storage"):
         return f"{op.removesuffix('_storage')}: {STORAGE.get(case, case)}"
+    if op.endswith("_blob"):
+        what = op.removesuffix("_blob")
+        return f"{BLOBS.get(what, what)}: {STORAGE.get(case, case)}"
+    if op == "object":
+        return case.replace("-reserved", f", {RESERVED} bytes reserved")
     if op == "exec_args":
         size = "2m-short" if case.endswith("-2m-short") else case.rsplit("-", 1)[-1]
         return EXEC_ARGS[case.removesuffix(f"-{size}")].format(size)
@@ -227,6 +247,15 @@ def sections(results: Results, clock: str) -> list[Section]:
         Section(
             "Local storage",
             f"{unit} per system call; above: above a program that does nothing.",
+        ),
+        Section(
+            "Blobs",
+            f"{unit} per system call; above: above a program that does nothing.",
+        ),
+        Section(
+            "Memory of objects",
+            "Bytes of a blob: what the LSM framework allocates with each object, for all LSMs."
+            f" With {RESERVED} bytes reserved, above: above as much without.",
         ),
         Section("Attaching", "Microseconds, with the grace periods waited for.", compares=False),
         Section(
@@ -255,6 +284,10 @@ def sections(results: Results, clock: str) -> list[Section]:
             part["One hook"].append(name)
         elif op.endswith("_storage"):
             part["Local storage"].append(name)
+        elif op.endswith("_blob"):
+            part["Blobs"].append(name)
+        elif op == "object":
+            part["Memory of objects"].append(name)
         elif op == "contention":
             if row.unit == "x":
                 part["Two CPUs"].append(name)

@@ -12,6 +12,7 @@ NONE = """\
 info release 7.3.4
 row getpgid/idle ns 320.00 321.00 330.00
 row read/idle ns 1000.00
+row object/inode bytes 16.00
 """
 
 BPF = """\
@@ -34,6 +35,10 @@ row read/idle ns 1000.00
 row read/noop ns 1300.00
 row task_storage/noop ns 400.00
 row task_storage/get ns 430.00
+row inode_kept_blob/noop ns 440.00
+row inode_kept_blob/get ns 452.00
+row object/inode bytes 56.00
+row object/inode-reserved bytes 120.00
 row attach/one us 12.30
 """
 
@@ -115,6 +120,13 @@ class Compare(unittest.TestCase):
         self.assertEqual(report.above(self.results, "task_storage/get", "krsi"), 30)
         self.assertEqual(report.above(self.results, "task_storage/noop", "bpf"), 0)
 
+    def test_blobs_are_above_their_own_program(self):
+        self.assertEqual(report.above(self.results, "inode_kept_blob/get", "krsi"), 12)
+
+    def test_objects_are_above_those_without_slots(self):
+        self.assertEqual(report.above(self.results, "object/inode-reserved", "krsi"), 64)
+        self.assertEqual(report.above(self.results, "object/inode", "krsi"), 40)
+
     def test_nothing_to_compare_with(self):
         self.assertIsNone(report.above(self.results, "attach/one", "krsi"))
         self.assertIsNone(report.above(self.results, "getpgid/64", "bpf"))
@@ -146,6 +158,21 @@ class Show(unittest.TestCase):
         self.assertEqual(heading[4:], ["bpf above", "krsi above", "krsi/bpf", "spread"])
         self.assertEqual(lines[1][1:], ["-", "480", "390", "+159", "+69", "0.81", "0.0%"])
         self.assertEqual(lines[2][1:], ["-", "-", "1,234", "-", "+913", "-", "0.0%"])
+
+    def test_sections_of_blobs(self):
+        named = {section.title: section for section in report.sections(self.results, "icount")}
+        self.assertEqual(named["Blobs"].rows, ["inode_kept_blob/noop", "inode_kept_blob/get"])
+        rows = named["Memory of objects"].rows
+        labels = [report.label(row) for row in rows]
+        self.assertEqual(labels, ["inode", "inode, 64 bytes reserved"])
+        self.assertEqual(
+            report.label("inode_kept_blob/get"), "inode, kept in an attribute: get and increment"
+        )
+
+    def test_the_boot_reserves_what_the_text_says(self):
+        script = pathlib.Path(__file__).with_name("bench.sh").read_text()
+        classes = [f"{name}:{report.RESERVED}" for name in ("cred", "task", "file", "inode")]
+        self.assertIn("krsi.blob=" + ",".join(classes), script)
 
     def test_one_variant(self):
         made = results(krsi=KRSI)

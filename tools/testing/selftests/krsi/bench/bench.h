@@ -88,6 +88,8 @@ void bench_attach(void);
 void bench_memory(void);
 void bench_storage(void);
 void bench_blob(void);
+/* @reserved: there is space for slots of blobs. */
+void bench_object(bool reserved);
 void bench_exec(void);
 void bench_contention(void);
 

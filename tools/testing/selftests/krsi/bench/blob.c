@@ -2,7 +2,7 @@
 /*
  * Blobs, through a hook each: a program that does nothing, one that gets and
  * increments a counter of the object, and the same for objects that are new. To
- * be measured where krsi.blob= has 8 bytes for each of these classes.
+ * be measured where krsi.blob= and krsi.xattrs= have space for the slots.
  */
 
 #include <fcntl.h>
@@ -16,6 +16,7 @@
 
 #include "bench.h"
 #include "blob.skel.h"
+#include "provenance.h"
 
 #define BLOBS "/sys/kernel/security/krsi/blobs"
 #define OBJECTS 64
@@ -80,8 +81,8 @@ static void no_object(int i)
 {
 }
 
-/* The number of a slot of 8 bytes; 0 if there is no space for one. */
-static unsigned int slot_of(const char *class)
+/* The number of a slot; 0 if there is no space for one. */
+static unsigned int slot_of(const char *class, const char *name, const char *claim)
 {
 	char line[256], want[64];
 	unsigned int number = 0;
@@ -91,7 +92,7 @@ static unsigned int slot_of(const char *class)
 	fd = open(BLOBS, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return 0;
-	len = snprintf(line, sizeof(line), "claim %s bench 8", class);
+	len = snprintf(line, sizeof(line), "claim %s %s %s", class, name, claim);
 	len = write(fd, line, len);
 	close(fd);
 	if (len < 0)
@@ -99,7 +100,7 @@ static unsigned int slot_of(const char *class)
 	file = fopen(BLOBS, "r");
 	if (!file)
 		return 0;
-	snprintf(want, sizeof(want), " class=%s name=bench ", class);
+	snprintf(want, sizeof(want), " class=%s name=%s ", class, name);
 	while (!number && fgets(line, sizeof(line), file)) {
 		if (strstr(line, want))
 			sscanf(line, "slot=%u", &number);
@@ -108,19 +109,32 @@ static unsigned int slot_of(const char *class)
 	return number;
 }
 
+/* The last ones are of slots of boot programs, which not every kernel has. */
 static const struct {
-	const char *class;
 	const char *op;
+	const char *class;
+	const char *slot;
+	const char *claim;
 	const char *hook;
 	const char *prog;
 	void (*use)(void);
 	void (*make)(int i);
 	void (*drop)(int i);
 } kinds[] = {
-	{ "task", "task_blob", "task_getpgid", "blob_task", use_task, make_task, drop_task },
-	{ "inode", "inode_blob", "file_ioctl", "blob_inode", use_file, make_file, drop_file },
-	{ "file", "file_blob", "file_ioctl", "blob_file", use_file, make_file, drop_file },
-	{ "cred", "cred_blob", "task_getsid", "blob_cred", use_cred, no_object, no_object },
+	{ "task_blob", "task", "bench", "8", "task_getpgid", "blob_task", use_task, make_task,
+	  drop_task },
+	{ "inode_blob", "inode", "bench", "8", "file_ioctl", "blob_inode", use_file, make_file,
+	  drop_file },
+	{ "file_blob", "file", "bench", "8", "file_ioctl", "blob_file", use_file, make_file,
+	  drop_file },
+	{ "cred_blob", "cred", "bench", "8", "task_getsid", "blob_cred", use_cred, no_object,
+	  no_object },
+	{ "inode_kept_blob", "inode", "bench-kept", "8 xattr=yes", "file_ioctl", "blob_kept",
+	  use_file, make_file, drop_file },
+	{ "inode_boot_blob", "inode", PROVENANCE_ORIGIN, "16", "file_ioctl", "blob_origin",
+	  use_file, make_file, drop_file },
+	{ "cred_boot_blob", "cred", PROVENANCE_RUNNING, "16", "task_getsid", "blob_running",
+	  use_cred, no_object, no_object },
 };
 
 static void first_touch(int kind)
@@ -148,16 +162,28 @@ static void first_touch(int kind)
 	row_end();
 }
 
-static void bench_kind(const struct bpf_object *obj, int kind)
+static void bench_kind(int kind)
 {
-	const struct bpf_program *prog;
 	const char *op = kinds[kind].op;
 	struct links links = {};
+	struct bpf_program *prog;
+	struct blob_bpf *skel;
+	unsigned int slot;
 	int i, noop;
 
 	if (!wanted(op, "noop") && !wanted(op, "get") && !wanted(op, "first"))
 		return;
-	prog = bpf_object__find_program_by_name(obj, kinds[kind].prog);
+	slot = slot_of(kinds[kind].class, kinds[kind].slot, kinds[kind].claim);
+	if (!slot)
+		return;
+	skel = blob_bpf__open();
+	if (!skel)
+		die("the programs that use blobs");
+	skel->rodata->slot = slot;
+	prog = bpf_object__find_program_by_name(skel->obj, kinds[kind].prog);
+	bpf_program__set_autoload(prog, true);
+	if (blob_bpf__load(skel))
+		die("the programs that use blobs");
 	for (i = 0; i < OBJECTS; i++)
 		kinds[kind].make(i);
 
@@ -174,31 +200,15 @@ static void bench_kind(const struct bpf_object *obj, int kind)
 
 	for (i = 0; i < OBJECTS; i++)
 		kinds[kind].drop(i);
+	blob_bpf__destroy(skel);
 }
 
 void bench_blob(void)
 {
-	unsigned int number[ARRAY_SIZE(kinds)];
-	struct blob_bpf *skel;
 	int i;
 
 	if (!krsi_active)
 		return;
-	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
-		number[i] = slot_of(kinds[i].class);
-		if (!number[i])
-			return;
-	}
-	skel = blob_bpf__open();
-	if (!skel)
-		die("the programs that use blobs");
-	skel->rodata->task_slot = number[0];
-	skel->rodata->inode_slot = number[1];
-	skel->rodata->file_slot = number[2];
-	skel->rodata->cred_slot = number[3];
-	if (blob_bpf__load(skel))
-		die("the programs that use blobs");
 	for (i = 0; i < ARRAY_SIZE(kinds); i++)
-		bench_kind(skel->obj, i);
-	blob_bpf__destroy(skel);
+		bench_kind(i);
 }
