@@ -66,8 +66,11 @@ struct krsi_blob_path {
  * struct krsi_blob_call - a call of a kfunc, of which the verifier knows enough
  * @path: from the object to its blob
  * @insns: the instructions of the program
- * @first: set to the first of them that may have been removed
+ * @len: how many they are
+ * @first: set to the first of those in front of the call that may have been
+ * removed; the one behind it may have been, too
  * @index: which of them is the call
+ * @object: the register that has the object
  * @reg: the register that has the slot's number; the next one has the size
  * @slot: the slot's number
  * @size: its size
@@ -75,8 +78,10 @@ struct krsi_blob_path {
 struct krsi_blob_call {
 	const struct krsi_blob_path *path;
 	struct bpf_insn *insns;
+	u32 len;
 	u32 first;
 	u32 index;
+	u32 object;
 	u32 reg;
 	u32 slot;
 	u32 size;

@@ -313,7 +313,8 @@ static const struct krsi_blob_path krsi_current_cred_path = {
  * @insn_buf: where to write the instructions, INSN_BUF_SIZE at most
  *
  * Replaces calls for slots that are there, if the verifier has found that number
- * and size are constants. Removes the instructions that put them in registers.
+ * and size are constants. Removes the instructions that put them in registers,
+ * and the one that looks whether the call has returned NULL.
  *
  * Context: may sleep.
  * Return: how many instructions replace the call; 0 if it is to stay.
@@ -324,10 +325,12 @@ int krsi_inline_kfunc(struct bpf_verifier_env *env, unsigned long kfunc,
 	struct bpf_insn_aux_data *aux = &env->insn_aux_data[insn_idx];
 	struct krsi_blob_call call = {
 		.insns = env->prog->insnsi,
+		.len = env->prog->len,
 		.index = insn_idx,
+		.object = BPF_REG_1,
 		.reg = BPF_REG_2,
 	};
-	unsigned int i, len = 1;
+	unsigned int i, len = 0;
 	int cnt;
 
 	if (env->prog->type != BPF_PROG_TYPE_LSM)
@@ -336,12 +339,12 @@ int krsi_inline_kfunc(struct bpf_verifier_env *env, unsigned long kfunc,
 		if (krsi_blob_paths[i].kfunc == kfunc)
 			call.path = &krsi_blob_paths[i].path;
 	}
-	insn_buf[0] = BPF_MOV64_REG(BPF_REG_0, BPF_REG_1);
 #if defined(CONFIG_X86_64) && defined(CONFIG_SMP)
 	/* The current task, as bpf_get_current_task() is inlined. */
 	if (kfunc == (unsigned long)krsi_current_cred_blob &&
 	    bpf_jit_supports_percpu_insn()) {
 		call.path = &krsi_current_cred_path;
+		call.object = BPF_REG_0;
 		call.reg = BPF_REG_1;
 		insn_buf[0] = BPF_MOV64_IMM(BPF_REG_0,
 					    (u32)(unsigned long)&current_task);
@@ -358,7 +361,7 @@ int krsi_inline_kfunc(struct bpf_verifier_env *env, unsigned long kfunc,
 	if (!cnt)
 		return 0;
 	/* What is removed has no register that is to be extended. */
-	for (i = call.first; i < insn_idx; i++) {
+	for (i = call.first; i < call.len && i <= insn_idx + 1; i++) {
 		if (call.insns[i].code == (BPF_JMP | BPF_JA))
 			env->insn_aux_data[i].zext_dst = false;
 	}

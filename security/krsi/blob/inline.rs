@@ -5,7 +5,8 @@
 //! Number and size of a slot are constants to the verifier in most programs. Then all that a call
 //! has to find out is known when the program is loaded, but for the object. The verifier replaces
 //! such a call by the instructions that are made here: from the object to its blob, and on to the
-//! slot's bytes.
+//! slot's bytes. Programs have to look whether they got any, which is known there: their test goes
+//! with the call, and whoever finds nothing jumps to where it would have gone.
 //!
 //! Pure, but for the two pointers that the verifier passes.
 
@@ -55,15 +56,14 @@ fn set(dst: u8, imm: u32) -> bindings::bpf_insn {
     insn(code, dst, 0, 0, imm as i32)
 }
 
-/// Goes on `off` instructions further, and is none if that is 0.
+/// Jumps by `off` instructions; is none if that is 0.
 fn jump(off: i16) -> bindings::bpf_insn {
     insn(bindings::BPF_JMP | bindings::BPF_JA, 0, 0, off, 0)
 }
 
-/// `if (dst == imm)`, with 32 or, as [`bindings::BPF_JMP`], 64 bits.
-fn jump_if(width: u32, dst: u8, imm: u32, off: i16) -> bindings::bpf_insn {
-    let code = width | bindings::BPF_JEQ | bindings::BPF_K;
-    insn(code, dst, 0, off, imm as i32)
+/// Jumps if `dst` compares with `imm` as `op` says, with 32 or, as [`bindings::BPF_JMP`], 64 bits.
+fn jump_if(width: u32, op: u32, dst: u8, imm: u32, off: i16) -> bindings::bpf_insn {
+    insn(width | op | bindings::BPF_K, dst, 0, off, imm as i32)
 }
 
 /// Instructions in the making.
@@ -81,45 +81,82 @@ impl Code<'_> {
         self.len += 1;
     }
 
-    /// The distance of a jump from what comes next to what comes `end`th.
-    fn to(&self, end: usize) -> i16 {
-        (end - self.len - 1) as i16
+    /// The distance of a jump from what comes next to what is at `place`.
+    fn to(&self, place: isize) -> i16 {
+        (place - self.len as isize - 1) as i16
     }
 }
 
-/// From the object in R0 to the slot's bytes there, or NULL; R1 and R2 stay.
+/// From the object to the slot's bytes there in R0, or NULL; R1 and R2 stay.
 ///
 /// Follows what of `path` can be NULL no further. A slot that is guarded is left to `call`, to
 /// which `slot` and `size` are passed in `reg` and the next register, unless the object's guard
-/// says that it is ready.
+/// says that it is ready. With `test`, the distance by which the program's own test for NULL jumps
+/// that follows, NULL goes where that would go, and anything else passes the test.
 fn access(
     code: &mut Code<'_>,
     path: &bindings::krsi_blob_path,
     place: &Place,
     call: &bindings::krsi_blob_call,
     insn: bindings::bpf_insn,
+    test: Option<i16>,
 ) {
     let offsets = &path.offset[..(path.len as usize).min(path.offset.len())];
     let null = |i: usize| path.null & (1 << i) != 0;
-    let tests = (0..=offsets.len()).filter(|&i| null(i)).count();
-    let guard = if place.ready.is_some() { 6 } else { 0 };
+    let object = call.object as u8;
+    let tests = (1..=offsets.len()).filter(|&i| null(i)).count();
+    let object_test = match null(0) {
+        false => 0,
+        true if object == R0 => 1,
+        true => 3,
+    };
+    let guard = match place.ready {
+        None => 0,
+        Some(_) => 6 + usize::from(test.is_some()),
+    };
     let add = place.offset != 0;
-    let end = code.len + offsets.len() + tests + guard + usize::from(add);
+    let end = code.len + object_test + offsets.len() + tests + guard + usize::from(add);
+    let end = end as isize;
+    // The test is at the end.
+    let none = test.map_or(end, |off| end + 1 + isize::from(off));
 
-    for i in 0..=offsets.len() {
-        if null(i) {
-            code.push(jump_if(bindings::BPF_JMP, R0, 0, code.to(end)));
-        }
-        if let Some(&offset) = offsets.get(i) {
-            code.push(load(bindings::BPF_DW, R0, R0, offset));
+    if object_test == 3 {
+        code.push(jump_if(bindings::BPF_JMP, bindings::BPF_JNE, object, 0, 2));
+        code.push(set(R0, 0));
+        code.push(jump(code.to(none)));
+    } else if object_test == 1 {
+        let off = code.to(none);
+        code.push(jump_if(bindings::BPF_JMP, bindings::BPF_JEQ, R0, 0, off));
+    }
+    for (i, &offset) in offsets.iter().enumerate() {
+        code.push(load(
+            bindings::BPF_DW,
+            R0,
+            if i == 0 { object } else { R0 },
+            offset,
+        ));
+        if null(i + 1) {
+            let off = code.to(none);
+            code.push(jump_if(bindings::BPF_JMP, bindings::BPF_JEQ, R0, 0, off));
         }
     }
     if let Some(ready) = &place.ready {
+        let called = 4 + i16::from(test.is_some());
         code.push(load(bindings::BPF_W, R4, R0, ready.offset as i16));
-        code.push(jump_if(bindings::BPF_JMP32, R4, ready.value, 4));
+        code.push(jump_if(
+            bindings::BPF_JMP32,
+            bindings::BPF_JEQ,
+            R4,
+            ready.value,
+            called,
+        ));
         code.push(set(call.reg as u8, call.slot));
         code.push(set(call.reg as u8 + 1, call.size));
         code.push(insn);
+        if test.is_some() {
+            let off = code.to(none);
+            code.push(jump_if(bindings::BPF_JMP, bindings::BPF_JEQ, R0, 0, off));
+        }
         code.push(jump(code.to(end)));
     }
     if add {
@@ -127,6 +164,42 @@ fn access(
         code.push(self::insn(op, R0, 0, 0, place.offset as i32));
     }
 }
+
+/// How far the program's own test for NULL jumps that follows a call.
+///
+/// [`None`] if another instruction follows, or if the program can get there without the call.
+fn test_behind(insns: &[bindings::bpf_insn], call: usize) -> Option<i16> {
+    let at = call + 1;
+    let test = insns.get(at)?;
+    let is = jump_if(bindings::BPF_JMP, bindings::BPF_JEQ, R0, 0, test.off);
+
+    if (test.code, test.dst_reg(), test.src_reg(), test.imm)
+        != (is.code, is.dst_reg(), is.src_reg(), is.imm)
+    {
+        return None;
+    }
+    for (i, insn) in insns.iter().enumerate() {
+        let far = match u32::from(insn.code) {
+            FAR => insn.imm as isize,
+            // It may go anywhere.
+            INDIRECT => return None,
+            code if code & 0xf0 == bindings::BPF_CALL || code & 0xf0 == bindings::BPF_EXIT => {
+                continue;
+            }
+            _ => isize::from(insn.off),
+        };
+        let jumps = matches!(class(insn), bindings::BPF_JMP | bindings::BPF_JMP32);
+        if jumps && i as isize + 1 + far == at as isize {
+            return None;
+        }
+    }
+    // What comes in between must not make the distance too large.
+    (test.off.unsigned_abs() < i16::MAX as u16 / 2).then_some(test.off)
+}
+
+/// A jump of 32 bits, and one to an address in a register.
+const FAR: u32 = bindings::BPF_JMP32 | bindings::BPF_JA;
+const INDIRECT: u32 = bindings::BPF_JMP | bindings::BPF_JA | bindings::BPF_X;
 
 /// Which registers an instruction reads, a bit for each; [`None`] if it does more than compute,
 /// load and store.
@@ -191,15 +264,15 @@ fn drop_unread(insns: &mut [bindings::bpf_insn], mut dead: u16) -> usize {
 
 /// Makes what takes the place of a call, and removes what was for the call alone.
 ///
-/// `buf` has `len` instructions, which leave the object in R0. Returns how many there are in the
-/// end, or 0: the call stays. Any context.
+/// `buf` has `len` instructions, behind which the object is in the register that `call` says.
+/// Returns how many there are in the end, or 0: the call stays. Any context.
 ///
 /// # Safety
 ///
 /// `call` must be valid and nobody else's, with a path that is right for the objects of its class,
-/// of which every pointer that can be NULL is marked; `insns` must be `index + 1` instructions, of
-/// which the last is the call, and nobody else's meanwhile; `buf` must have space for
-/// `INSN_BUF_SIZE`.
+/// of which every pointer that can be NULL is marked; `insns` must be the `len` instructions of the
+/// program, nobody else's meanwhile, of which the one at `index` is the call; `buf` must have space
+/// for `INSN_BUF_SIZE`.
 #[export]
 pub(crate) unsafe extern "C" fn krsi_blob_replace(
     call: *mut bindings::krsi_blob_call,
@@ -218,7 +291,7 @@ pub(crate) unsafe extern "C" fn krsi_blob_replace(
     // SAFETY: By the safety requirements.
     let (insns, buf) = unsafe {
         (
-            core::slice::from_raw_parts_mut(call.insns, call.index as usize + 1),
+            core::slice::from_raw_parts_mut(call.insns, call.len as usize),
             core::slice::from_raw_parts_mut(buf, MAX),
         )
     };
@@ -226,15 +299,20 @@ pub(crate) unsafe extern "C" fn krsi_blob_replace(
         insns: buf,
         len: len as usize,
     };
-    let Some((insn, before)) = insns.split_last_mut() else {
+    let index = call.index as usize;
+    let test = test_behind(insns, index);
+    let Some((before, [insn, behind @ ..])) = insns.split_at_mut_checked(index) else {
         return 0;
     };
 
-    access(&mut code, path, &place, call, *insn);
+    access(&mut code, path, &place, call, *insn, test);
     if code.len > MAX {
         return 0;
     }
     call.first = drop_unread(before, 0b11 << call.reg) as u32;
+    if test.is_some() {
+        behind[0] = jump(0);
+    }
     code.len as c_int
 }
 
@@ -254,12 +332,14 @@ mod tests {
             == (b.code, b.dst_reg(), b.src_reg(), b.off, b.imm)
     }
 
-    /// Runs instructions with an object in R0; the value of R0 in the end.
-    fn run(insns: &[bindings::bpf_insn], object: u64) -> u64 {
+    /// Runs instructions with an object in a register; the value of R0 in the end, and how far
+    /// behind the last of them that is.
+    fn run(insns: &[bindings::bpf_insn], reg: usize, object: u64) -> (u64, usize) {
         const LOAD: u32 = bindings::BPF_LDX | bindings::BPF_MEM;
         const DOUBLE: u32 = LOAD | bindings::BPF_DW;
         const WORD: u32 = LOAD | bindings::BPF_W;
         const TEST: u32 = bindings::BPF_JMP | bindings::BPF_JEQ;
+        const OTHER: u32 = bindings::BPF_JMP | bindings::BPF_JNE;
         const TEST32: u32 = bindings::BPF_JMP32 | bindings::BPF_JEQ;
         const JUMP: u32 = bindings::BPF_JMP | bindings::BPF_JA;
         const SET: u32 = bindings::BPF_ALU | bindings::BPF_MOV;
@@ -267,7 +347,8 @@ mod tests {
         let mut regs = [0u64; 11];
         let mut at = 0;
 
-        regs[0] = object;
+        regs[0] = 0xdead;
+        regs[reg] = object;
         while let Some(insn) = insns.get(at) {
             let (dst, src) = (insn.dst_reg() as usize, insn.src_reg() as usize);
             let from = regs[src].wrapping_add(insn.off as u64) as usize;
@@ -278,6 +359,7 @@ mod tests {
                 // SAFETY: As above.
                 WORD => regs[dst] = unsafe { *(from as *const u32) }.into(),
                 TEST => jump = regs[dst] == insn.imm as u64,
+                OTHER => jump = regs[dst] != insn.imm as u64,
                 TEST32 => jump = regs[dst] as u32 == insn.imm as u32,
                 JUMP => jump = true,
                 SET => regs[dst] = (insn.imm as u32).into(),
@@ -293,19 +375,48 @@ mod tests {
                 at = at.wrapping_add_signed(insn.off.into());
             }
         }
-        // Jumps go to the end, not beyond.
-        assert_eq!(at, insns.len());
-        regs[0]
+        (regs[0], at - insns.len())
     }
 
     /// What [`access`] makes of this, run with `object`, and how long it is.
     fn made(path: &bindings::krsi_blob_path, place: &Place, object: u64) -> (u64, usize) {
+        let mut lens = [0; 2];
+        let mut result = 0;
+
+        for (reg, len) in [0, 1].into_iter().zip(&mut lens) {
+            let (alone, end, n) = made_with(path, place, reg, object, None);
+            // Jumps go to the end, not beyond.
+            assert_eq!(end, 0);
+            let (tested, end, m) = made_with(path, place, reg, object, Some(5));
+            assert_eq!(tested, alone);
+            // Past the test with its jump, or as if there were none.
+            assert_eq!(end, if alone == 0 { 6 } else { 0 });
+            assert_eq!(m, n + usize::from(place.ready.is_some()));
+            *len = n;
+            result = alone;
+        }
+        // There are two more to say NULL for an object that is not in R0.
+        assert_eq!(lens[1] - lens[0], if path.null & 1 != 0 { 2 } else { 0 });
+        (result, lens[0])
+    }
+
+    /// The same for an object in the register `reg`, with a test behind or without; where that ends
+    /// is in the middle.
+    fn made_with(
+        path: &bindings::krsi_blob_path,
+        place: &Place,
+        reg: u32,
+        object: u64,
+        test: Option<i16>,
+    ) -> (u64, usize, usize) {
         let mut buf = [jump(0); MAX];
         let call = bindings::krsi_blob_call {
             path,
             insns: core::ptr::null_mut(),
+            len: 0,
             first: 0,
             index: 0,
+            object: reg,
             reg: 2,
             slot: SLOT,
             size: 8,
@@ -315,10 +426,11 @@ mod tests {
             len: 0,
         };
 
-        access(&mut code, path, place, &call, insn(CALL, 0, 2, 0, 77));
+        access(&mut code, path, place, &call, insn(CALL, 0, 2, 0, 77), test);
         let len = code.len;
         assert!(len <= MAX);
-        (run(&buf[..len], object), len)
+        let (result, end) = run(&buf[..len], reg as usize, object);
+        (result, end, len)
     }
 
     fn path(len: u32, null: u32, offset: [i16; 2]) -> bindings::krsi_blob_path {
@@ -458,7 +570,7 @@ mod tests {
         // Beyond a jump, a call or an atomic others may read.
         for barrier in [
             jump(0),
-            jump_if(bindings::BPF_JMP32, 1, 0, 1),
+            jump_if(bindings::BPF_JMP32, bindings::BPF_JEQ, 1, 0, 1),
             insn(CALL, 0, 0, 0, 5),
             // It can fault, and is counted.
             insn(bindings::BPF_LDX | bindings::BPF_PROBE_MEM, 2, 1, 0, 0),
@@ -467,5 +579,51 @@ mod tests {
             assert_eq!(dropped(&[set(2, 5), barrier, set(3, 8)]), (0b100, 2));
         }
         assert_eq!(dropped(&[]), (0, 0));
+    }
+
+    #[test]
+    fn tests_go_with_the_call() {
+        let call = insn(CALL, 0, 2, 0, 77);
+        let test = |off| jump_if(bindings::BPF_JMP, bindings::BPF_JEQ, 0, 0, off);
+        let other = |off| jump_if(bindings::BPF_JMP, bindings::BPF_JNE, 0, 0, off);
+        let exit = insn(bindings::BPF_JMP | bindings::BPF_EXIT, 0, 0, 0, 0);
+
+        assert_eq!(test_behind(&[call, test(3), exit], 0), Some(3));
+        assert_eq!(test_behind(&[set(2, 1), call, test(-3), exit], 1), Some(-3));
+        // Something else.
+        assert_eq!(test_behind(&[call], 0), None);
+        for behind in [
+            other(3),
+            jump(3),
+            set(0, 0),
+            jump_if(bindings::BPF_JMP, bindings::BPF_JEQ, 1, 0, 3),
+            jump_if(bindings::BPF_JMP, bindings::BPF_JEQ, 0, 1, 3),
+            jump_if(bindings::BPF_JMP32, bindings::BPF_JEQ, 0, 0, 3),
+            test(i16::MAX - 3),
+            test(i16::MIN),
+        ] {
+            assert_eq!(test_behind(&[call, behind, exit], 0), None);
+        }
+        // Others may come along.
+        for (jump, only) in [
+            (jump(1), false),
+            (other(1), false),
+            (test(1), false),
+            (insn(FAR, 0, 0, 0, 1), false),
+            (insn(INDIRECT, 3, 0, 0, 0), false),
+            (
+                insn(bindings::BPF_JMP | bindings::BPF_JCOND, 0, 0, 1, 0),
+                false,
+            ),
+            (jump(0), true),
+            (jump(2), true),
+            (insn(FAR, 0, 0, 1, 2), true),
+            (insn(CALL, 0, 0, 1, 1), true),
+            (load(bindings::BPF_W, 1, 1, 1), true),
+        ] {
+            let found = test_behind(&[jump, call, test(3), exit], 1);
+            assert_eq!(found, only.then_some(3));
+        }
+        assert_eq!(test_behind(&[call, test(1), exit, jump(-3)], 0), None);
     }
 }

@@ -227,6 +227,15 @@ TEST_F(inlined, load_that_can_fault)
 	EXPECT_EQ(1, seen(self));
 }
 
+/* A test for NULL that is also come to from elsewhere is not the call's alone. */
+TEST_F(inlined, shared_test)
+{
+	use(_metadata, self, self->skel->progs.shared_test, 0);
+	EXPECT_EQ(101, seen(self));
+	self->skel->bss->choose = true;
+	EXPECT_EQ(100, seen(self));
+}
+
 TEST_F(inlined, loop)
 {
 	/* None but those of the loop, of which the verifier replaces all. */

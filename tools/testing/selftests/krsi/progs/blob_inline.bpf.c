@@ -155,6 +155,35 @@ int BPF_PROG(load_that_can_fault, struct file *file)
 	return 0;
 }
 
+/* The test for NULL is also for those who do not call. */
+SEC("?lsm/file_open")
+int BPF_PROG(shared_test, struct file *file)
+{
+	__u64 number, skip, value;
+	void *inode;
+
+	if (!on_target())
+		return 0;
+	number = first;
+	skip = choose;
+	inode = file->f_inode;
+	asm volatile("r0 = 0\n"
+		     "if %[skip] != 0 goto l0_%=\n"
+		     "r1 = %[inode]\n"
+		     "r2 = %[number]\n"
+		     "r3 = 8\n"
+		     "call %[get]\n"
+		     "l0_%=: if r0 == 0 goto l1_%=\n"
+		     "r0 = *(u64 *)(r0 + 0)\n"
+		     "l1_%=: %[value] = r0\n"
+		     : [value] "=r"(value)
+		     : [skip] "r"(skip), [inode] "r"(inode), [number] "r"(number),
+		       [get] "i"(krsi_inode_blob)
+		     : "r0", "r1", "r2", "r3", "r4", "r5");
+	seen = 100 + value;
+	return 0;
+}
+
 /* Asked for in a loop, of which the verifier sees every turn. */
 SEC("?lsm/file_open")
 int BPF_PROG(loop, struct file *file)
