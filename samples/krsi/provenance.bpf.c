@@ -8,6 +8,11 @@
  * executes has, too. So a copy is as good as the file. Each exec has a number,
  * by which events name the writer.
  *
+ * A file in an overlay and the one in a layer below it are two, which are opened
+ * and mapped one after the other, and both are labelled and looked at. What a
+ * program is, its own credentials say: an overlay works with those of whoever
+ * has mounted it.
+ *
  * Labels are in slots that provenance_boot.bpf.c initialises, so that each file
  * has one from its first moment. They go when an inode leaves memory, and do not
  * follow data through pipes and memory.
@@ -27,10 +32,14 @@
 #define FMODE_EXEC	0x20
 #define MAY_WRITE	0x2
 #define PROT_EXEC	0x4
+#define VM_EXEC		0x4
 #define S_IFMT		0170000
 #define S_IFREG		0100000
 
 char _license[] SEC("license") = "GPL";
+
+const struct cred *krsi_task_cred(struct task_struct *task) __ksym;
+void krsi_cred_put(const struct cred *cred) __ksym;
 
 KRSI_SLOT(running);
 KRSI_SLOT(origin);
@@ -56,15 +65,31 @@ int BPF_PROG(provenance_exec, struct linux_binprm *bprm)
 	return 0;
 }
 
+/* Tells what runs, and adds flags to that. */
+static int runs(struct provenance *label, unsigned long long flags)
+{
+	const struct cred *cred = krsi_task_cred(bpf_get_current_task_btf());
+	struct provenance *program;
+	int err = -EACCES;
+
+	if (!cred)
+		return err;
+	program = KRSI_BLOB(cred, cred, running, struct provenance);
+	if (program) {
+		if (flags & ~program->flags)
+			__sync_fetch_and_or(&program->flags, flags);
+		*label = *program;
+		err = 0;
+	}
+	krsi_cred_put(cred);
+	return err;
+}
+
 static int use_network(void)
 {
-	struct provenance *program = KRSI_CURRENT_CRED_BLOB(running, struct provenance);
+	struct provenance program;
 
-	if (!program)
-		return -EACCES;
-	if (!(program->flags & PROVENANCE_NETWORK))
-		__sync_fetch_and_or(&program->flags, PROVENANCE_NETWORK);
-	return 0;
+	return runs(&program, PROVENANCE_NETWORK);
 }
 
 static bool is_network(int family)
@@ -114,48 +139,23 @@ static bool is_regular(struct inode *inode)
 static int write_to(struct file *file)
 {
 	struct inode *inode = file->f_inode;
-	struct provenance *program, *label;
+	struct provenance program, *label;
 
 	if (!is_regular(inode))
 		return 0;
-	program = KRSI_CURRENT_CRED_BLOB(running, struct provenance);
-	if (!program)
+	if (runs(&program, 0))
 		return -EACCES;
-	if (!(program->flags & PROVENANCE_NETWORK))
+	if (!(program.flags & PROVENANCE_NETWORK))
 		return 0;
 	label = KRSI_BLOB(inode, inode, origin, struct provenance);
 	if (!label)
 		return -EACCES;
-	if (!(label->flags & PROVENANCE_NETWORK) || label->exec_id != program->exec_id) {
+	if (!(label->flags & PROVENANCE_NETWORK) || label->exec_id != program.exec_id) {
 		/* The last one, if there are several. */
-		label->exec_id = program->exec_id;
+		label->exec_id = program.exec_id;
 		__sync_fetch_and_or(&label->flags, PROVENANCE_NETWORK);
 	}
 	return 0;
-}
-
-SEC("lsm/file_open")
-int BPF_PROG(provenance_open, struct file *file)
-{
-	struct inode *inode = file->f_inode;
-	struct provenance *label;
-
-	if (file->f_mode & FMODE_WRITE && write_to(file))
-		return -EACCES;
-	/* An exec only opens the file; whether it reads it is decided later. */
-	if (!(file->f_mode & FMODE_READ) || file->f_flags & FMODE_EXEC || !is_regular(inode))
-		return 0;
-	label = KRSI_BLOB(inode, inode, origin, struct provenance);
-	if (!label)
-		return -EACCES;
-	return label->flags & PROVENANCE_NETWORK ? use_network() : 0;
-}
-
-/* With a descriptor from before, or from another program. */
-SEC("lsm/file_permission")
-int BPF_PROG(provenance_permission, struct file *file, int mask)
-{
-	return mask & MAY_WRITE ? write_to(file) : 0;
 }
 
 /* Whether the file may run, as a program or as a part of one. */
@@ -179,6 +179,33 @@ static int execute(struct file *file)
 	return -EACCES;
 }
 
+SEC("lsm/file_open")
+int BPF_PROG(provenance_open, struct file *file)
+{
+	struct inode *inode = file->f_inode;
+	struct provenance *label;
+
+	if (file->f_mode & FMODE_WRITE && write_to(file))
+		return -EACCES;
+	/* Here the file below an overlay's is seen, which no later hook of an exec has. */
+	if (file->f_flags & FMODE_EXEC)
+		return execute(file);
+	if (!(file->f_mode & FMODE_READ) || !is_regular(inode))
+		return 0;
+	label = KRSI_BLOB(inode, inode, origin, struct provenance);
+	if (!label)
+		return -EACCES;
+	return label->flags & PROVENANCE_NETWORK ? use_network() : 0;
+}
+
+/* With a descriptor from before, or from another program. */
+SEC("lsm/file_permission")
+int BPF_PROG(provenance_permission, struct file *file, int mask)
+{
+	return mask & MAY_WRITE ? write_to(file) : 0;
+}
+
+/* It may have been written to since it was opened. */
 SEC("lsm/bprm_check_security")
 int BPF_PROG(provenance_check, struct linux_binprm *bprm)
 {
@@ -195,4 +222,22 @@ int BPF_PROG(provenance_mmap, struct file *file, unsigned long reqprot, unsigned
 	if (file->f_mode & FMODE_WRITE && write_to(file))
 		return -EACCES;
 	return prot & PROT_EXEC ? execute(file) : 0;
+}
+
+/* The file below an overlay's, in its place. */
+SEC("lsm/mmap_backing_file")
+int BPF_PROG(provenance_mmap_backing, struct vm_area_struct *vma, struct file *file)
+{
+	if (file->f_mode & FMODE_WRITE && write_to(file))
+		return -EACCES;
+	return vma->vm_flags & VM_EXEC ? execute(file) : 0;
+}
+
+SEC("lsm/file_mprotect")
+int BPF_PROG(provenance_mprotect, struct vm_area_struct *vma, unsigned long reqprot,
+	     unsigned long prot)
+{
+	struct file *file = vma->vm_file;
+
+	return file && prot & PROT_EXEC ? execute(file) : 0;
 }
