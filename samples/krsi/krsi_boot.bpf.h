@@ -77,6 +77,8 @@ enum krsi_boot_class {
 /* What a new object has in a slot of class cred or task. */
 #define KRSI_BOOT_COPY	1	/* what the one has that it comes from; usual for cred */
 #define KRSI_BOOT_RESET	2	/* zeroes, before the program runs; usual for task */
+/* A slot of class inode lasts, in an extended attribute: security.krsi.NAME. */
+#define KRSI_BOOT_KEEP	4
 
 /* A slot, as the object has it. The layout is also in security/krsi/boot/object.rs. */
 struct krsi_boot_slot {

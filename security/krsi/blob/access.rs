@@ -126,12 +126,11 @@ pub(super) fn place(class: c_uint, number: u32, size: u32) -> Option<Place> {
             offset: SPACES[class as usize].base.load(Relaxed) - STATE,
             value: boot::READY,
         }),
-        KEPT => Some(Ready {
+        // Of an object that is not initialised the attribute is not known either.
+        _ => Some(Ready {
             offset: (offset & !FLAGS) - xattr::STATE_SIZE,
             value: xattr::READY,
         }),
-        // Two words to look at: a call does it.
-        _ => return None,
     };
     Some(Place {
         offset: offset & !FLAGS,
@@ -177,20 +176,26 @@ pub(crate) unsafe extern "C" fn krsi_blob_at(
         return core::ptr::null_mut();
     }
     let offset = entry.offset.load(Relaxed);
+    let mut initialising = false;
     if offset & GUARDED != 0 {
         let class = Class::ALL[class as usize];
         // SAFETY: The class has slots of boot programs, or this were none. The rest by the safety
         // requirements.
         let state = unsafe { state(class, blob) };
-        // SAFETY: By the safety requirements.
-        if !boot::ready(state) && !unsafe { boot::first_access(class, object, state) } {
-            return core::ptr::null_mut();
+        if !boot::ready(state) {
+            // SAFETY: By the safety requirements.
+            if !unsafe { boot::first_access(class, object, state) } {
+                return core::ptr::null_mut();
+            }
+            // It is still not: this is the program that initialises it, before anybody asks for
+            // the attribute.
+            initialising = !boot::ready(state);
         }
     }
     // SAFETY: The slot is in the part of the blob that the framework gave KRSI for this class,
     // by its key and the safety requirements.
     let slot = unsafe { blob.byte_add((offset & !FLAGS) as usize) };
-    if offset & KEPT != 0 {
+    if offset & KEPT != 0 && !initialising {
         // SAFETY: The state in front of the slot, which is aligned.
         let state =
             unsafe { Atomic::<u32>::from_ptr(slot.byte_sub(xattr::STATE_SIZE as usize).cast()) };

@@ -179,7 +179,7 @@ fn ask() {
         named: 0,
     };
     let boot = core::array::from_fn(|i| SPACES[i].boot.load(Relaxed));
-    let xattrs = xattr::reserved().max(BOOT_CREATES.load(Relaxed));
+    let xattrs = xattr::places().max(BOOT_CREATES.load(Relaxed));
     // SAFETY: There is one CPU, and the framework has not come to this yet.
     unsafe { *SIZES.as_ptr() = request(&sizes, &boot, xattrs) };
 }
@@ -237,8 +237,9 @@ pub(crate) unsafe extern "C" fn krsi_blob_setup(text: *const c_char) {
 
 /// Adds bytes for the slots of boot programs to what is reserved: multiples of [`ALIGN`], at most
 /// [`MAX_RESERVED`]. To be called once, after the boot parameters were read and before the
-/// framework asks. `creates`: whether some of them label new files.
-pub(crate) fn reserve_boot(boot: &[u32; COUNT], creates: bool) {
+/// framework asks. `creates`: whether some of them label new files. `kept`: how many of the slots
+/// are kept in extended attributes, at most [`MAX_KEPT`].
+pub(crate) fn reserve_boot(boot: &[u32; COUNT], creates: bool, kept: u32) {
     for (space, &bytes) in SPACES.iter().zip(boot) {
         space
             .reserved
@@ -246,6 +247,7 @@ pub(crate) fn reserve_boot(boot: &[u32; COUNT], creates: bool) {
         space.boot.store(bytes, Relaxed);
     }
     BOOT_CREATES.store(creates.into(), Relaxed);
+    xattr::reserve_boot(kept);
     ask();
 }
 
@@ -300,7 +302,10 @@ pub(crate) fn init() {
 }
 
 pub(crate) use inherit::{refresh, HOOKS};
-pub(crate) use xattr::{collect, refresh as refresh_xattrs, HOOKS as XATTR_HOOKS};
+pub(crate) use xattr::{
+    collect, refresh as refresh_xattrs, HOOKS as XATTR_HOOKS, MAX as MAX_KEPT,
+    STATE_SIZE as KEPT_STATE,
+};
 
 /// What a boot program's object says of a slot.
 pub(crate) struct BootSlot<'a> {
@@ -311,6 +316,8 @@ pub(crate) struct BootSlot<'a> {
     pub(crate) align: u32,
     /// Whether new objects get what the one has that they come from, if that is asked for.
     pub(crate) copy: Option<bool>,
+    /// Whether it is kept in an extended attribute.
+    pub(crate) kept: bool,
 }
 
 /// Claims a slot for a boot program, and returns its number. No program can access it until
@@ -323,11 +330,14 @@ pub(crate) fn claim_boot(slot: &BootSlot<'_>) -> Result<u32> {
         true => slots::Inherit::Copy,
         false => slots::Inherit::Reset,
     });
-    let claim = slots::Claim::new(slot.class, name, slot.size, Some(slot.align), rule)?;
+    let mut claim = slots::Claim::new(slot.class, name, slot.size, Some(slot.align), rule)?;
+    if slot.kept {
+        claim = claim.kept()?;
+    }
     // SAFETY: An FFI call.
     let nonce = unsafe { bindings::get_random_u32() };
     let mut table = TABLE.lock();
-    let (slot, new) = table.claim(&claim, Owner::Boot, &reserved(), 0, nonce)?;
+    let (slot, new) = table.claim(&claim, Owner::Boot, &reserved(), xattr::places(), nonce)?;
 
     if new {
         Ok(slot.number)
@@ -345,6 +355,7 @@ pub(crate) fn publish_boot(numbers: &[u32]) {
 
     for slot in table.iter().filter(|slot| numbers.contains(&slot.number)) {
         inherit::mark(slot);
+        xattr::add(slot);
         access::publish(slot);
     }
 }
@@ -381,16 +392,15 @@ pub(crate) fn command(line: &[u8]) -> Result {
             // SAFETY: An FFI call.
             let nonce = unsafe { bindings::get_random_u32() };
             let (slot, new) = table
-                .claim(
-                    &claim,
-                    Owner::Runtime,
-                    &reserved(),
-                    xattr::reserved(),
-                    nonce,
-                )
+                .claim(&claim, Owner::Runtime, &reserved(), xattr::places(), nonce)
                 .map_err(|e| match e {
                     // What is reserved is for boot programs only.
-                    e if e == ENOSPC && spare(claim.class()) == 0 => ENXIO,
+                    e if e == ENOSPC
+                        && (spare(claim.class()) == 0
+                            || claim.is_kept() && xattr::reserved() == 0) =>
+                    {
+                        ENXIO
+                    }
                     e => e,
                 })?;
             if new {

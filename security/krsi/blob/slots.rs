@@ -138,6 +138,11 @@ impl Claim {
         })
     }
 
+    /// Whether it is wanted for longer than the system runs.
+    pub(super) const fn is_kept(&self) -> bool {
+        self.xattr
+    }
+
     /// Of whose objects a slot is wanted.
     pub(super) const fn class(&self) -> Class {
         self.class

@@ -9,13 +9,17 @@
 //! anybody can find it there. If that fails the slot stays out of reach; what may be otherwise the
 //! next time is tried again when the inode is opened.
 //!
+//! A boot program's slot has what the program has made of it if there is no attribute. So the
+//! object is initialised before the attribute is looked at, and the attribute is not known before
+//! the object is initialised.
+//!
 //! These are callbacks of KRSI itself, in front of the programs of the same hooks; what programs of
 //! `inode_init_security` write is put into the attribute behind them. All but those that protect
 //! the attributes are off while there is no such slot.
 
 use super::{
     inherit,
-    slots::{Name, Slot},
+    slots::{Name, Owner, Slot},
     Class, ALIGN, MAX_RESERVED, SPACES,
 };
 use crate::boot;
@@ -29,11 +33,11 @@ use kernel::{
     },
 };
 
-/// The most slots that can be kept, from one boot to the next.
-const MAX: usize = 16;
+/// The most slots that can be kept from one boot to the next, and as many again for boot programs.
+pub(crate) const MAX: u32 = 16;
 
 /// What is in front of a slot that is kept: its state, and as much as keeps the slot aligned.
-pub(super) const STATE_SIZE: u32 = ALIGN;
+pub(crate) const STATE_SIZE: u32 = ALIGN;
 
 /// The state of an object's slot that can be accessed.
 pub(super) const READY: u32 = 0x6b72_7369;
@@ -67,6 +71,8 @@ struct Kept {
     offset: usize,
     /// In bytes; at most [`MAX_RESERVED`].
     size: usize,
+    /// Whether it is a boot program's.
+    boot: bool,
 }
 
 /// A place for a slot that is kept, used once.
@@ -76,19 +82,22 @@ struct Place {
     live: Atomic<u32>,
 }
 
-static PLACES: [Place; MAX] = [const {
+static PLACES: [Place; 2 * MAX as usize] = [const {
     Place {
         kept: SetOnce::new(),
         live: Atomic::new(0),
     }
-}; MAX];
+}; 2 * MAX as usize];
 
-/// How many of them can be used: as many attributes has the framework space for.
+/// How many of them can be used while the system runs.
 static RESERVED: Atomic<u32> = Atomic::new(DEFAULT);
+
+/// How many of them are for boot programs.
+static BOOT: Atomic<u32> = Atomic::new(0);
 
 /// What [`RESERVED`] is without a boot parameter.
 pub(super) const DEFAULT: u32 = bindings::CONFIG_SECURITY_KRSI_XATTRS;
-const _: () = assert!(DEFAULT as usize <= MAX);
+const _: () = assert!(DEFAULT <= MAX);
 
 /// The callbacks. The first two are always on.
 ///
@@ -162,18 +171,28 @@ pub(crate) fn refresh() {
     inherit::switch(&HOOKS[4..], kept);
 }
 
-/// How many slots can be kept, from one boot to the next.
+/// How many slots can be kept, from one boot to the next, besides those of boot programs.
 pub(super) fn reserved() -> u32 {
     RESERVED.load(Relaxed)
 }
 
+/// How many slots can be kept in all: as many attributes has the framework space for.
+pub(super) fn places() -> u32 {
+    reserved() + BOOT.load(Relaxed)
+}
+
 /// Sets how many slots can be kept; false if that is too many. To be called at boot only.
-pub(super) fn reserve(count: u32) -> bool {
-    if count as usize > MAX {
+fn reserve(count: u32) -> bool {
+    if count > MAX {
         return false;
     }
     RESERVED.store(count, Relaxed);
     true
+}
+
+/// Sets how many slots of boot programs are kept, at most [`MAX`]. To be called at boot only.
+pub(super) fn reserve_boot(count: u32) {
+    BOOT.store(count, Relaxed);
 }
 
 /// Keeps a slot from now on, if its claim says so; to be called before programs can find it.
@@ -183,7 +202,7 @@ pub(super) fn add(slot: &Slot) {
     if !slot.xattr {
         return;
     }
-    let mut places = PLACES.iter().take(reserved() as usize);
+    let mut places = PLACES.iter().take(places() as usize);
     let Some(place) = places.find(|place| place.kept.as_ref().is_none()) else {
         // There are no more of them than can be claimed.
         return;
@@ -199,6 +218,7 @@ pub(super) fn add(slot: &Slot) {
         number: slot.number,
         offset: (base + slot.offset) as usize,
         size: slot.size as usize,
+        boot: slot.owner == Owner::Boot,
     });
     place.live.store(1, Release);
     refresh();
@@ -317,8 +337,16 @@ impl Label {
         Ok(Buffer(buffer.into_raw(), self.kept.size))
     }
 
-    /// Makes the slot accessible, with `value` or else zeroes, if it is not yet.
-    fn publish(&self, value: Option<&[u8]>) {
+    /// Makes the slot accessible, with `value` or else what it has, if it is not yet.
+    ///
+    /// `EAGAIN`: a boot program's, which cannot be initialised here.
+    fn publish(&self, value: Option<&[u8]>) -> Result {
+        // SAFETY: By the type invariant.
+        if self.kept.boot
+            && !unsafe { boot::initialise(Class::inode, self.inode.cast(), self.blob) }
+        {
+            return Err(EAGAIN);
+        }
         // SAFETY: By the type invariant.
         let lock = unsafe { &raw mut (*self.inode).i_lock };
 
@@ -340,6 +368,7 @@ impl Label {
         }
         // SAFETY: Just locked.
         unsafe { bindings::spin_unlock(lock) };
+        Ok(())
     }
 
     /// Gives the slot up, if it was not read meanwhile.
@@ -428,10 +457,7 @@ impl Label {
         }
         // SAFETY: By the safety requirements.
         match unsafe { self.stored(dentry) } {
-            Ok(value) => {
-                self.publish(value.as_ref().map(|value| value.bytes()));
-                Ok(())
-            }
+            Ok(value) => self.publish(value.as_ref().map(|value| value.bytes())),
             // Not worth a line for each file of a container.
             Err(e) if e == EPERM => {
                 self.fail();
@@ -565,7 +591,8 @@ unsafe extern "C" fn inode_init_security(
     for kept in live() {
         // SAFETY: By the safety requirements.
         if let Some(label) = unsafe { Label::new(kept, inode) } {
-            label.publish(None);
+            // What is not accessible here is read when the inode is bound to its entry.
+            let _ = label.publish(None);
         }
     }
     // SAFETY: By the safety requirements.

@@ -235,9 +235,28 @@ pub(crate) const MAX_SIZE: u32 = 1024;
 /// The alignment of slots in a blob.
 pub(crate) const ALIGN: u32 = 8;
 
+/// The most slots of all objects that can be kept in extended attributes.
+pub(crate) const MAX_KEPT: u32 = 16;
+
 /// Flags of slots of class cred and task: what a new object has in it.
 pub(crate) const SLOT_COPY: u32 = 1;
 pub(crate) const SLOT_RESET: u32 = 2;
+
+/// Flag of slots of class inode: kept in an extended attribute.
+pub(crate) const SLOT_KEEP: u32 = 4;
+
+/// What is in front of a slot that is kept, in bytes.
+pub(crate) const KEPT_STATE: u32 = 8;
+
+/// How many bytes of a class a slot takes.
+pub(crate) fn slot_bytes(size: u32, flags: u32) -> Option<u32> {
+    let state = match flags {
+        SLOT_KEEP => KEPT_STATE,
+        _ => 0,
+    };
+
+    size.checked_next_multiple_of(ALIGN)?.checked_add(state)
+}
 
 /// Finds out what a section is for by its name: the point of a program, or nothing that matters.
 pub(crate) fn section(name: &[u8], empty: bool) -> Result<Option<Point>, Why<'_>> {
@@ -310,13 +329,20 @@ pub(crate) fn slot(
             return Err(Why::Text("programs never see objects of this class"));
         }
         Some("cred" | "task") => {
+            if flags == SLOT_KEEP {
+                return Err(Why::Text("only slots of class inode are kept"));
+            }
             if ![0, SLOT_COPY, SLOT_RESET].contains(&flags) {
                 return Err(Why::Number("unknown flags", flags));
             }
         }
+        Some("inode") if flags == SLOT_KEEP => {}
         Some(_) => {
             if flags != 0 {
-                return Err(Why::Text("only slots of class cred and task are inherited"));
+                return Err(Why::Text(match flags {
+                    SLOT_KEEP => "only slots of class inode are kept",
+                    _ => "only slots of class cred and task are inherited",
+                }));
             }
         }
     }
@@ -330,24 +356,36 @@ pub(crate) fn slot(
 }
 
 // What `slot` says.
-const _: () = assert!(MAX_SIZE == 1024 && ALIGN == 8);
+const _: () = assert!(MAX_SIZE == 1024 && ALIGN == 8 && MAX_KEPT == 16);
 
-/// How many bytes of each class are given to slots.
+/// What slots take together.
 #[derive(Clone, Copy)]
-pub(crate) struct Totals(pub(crate) [u32; CLASSES.len()]);
+pub(crate) struct Totals {
+    /// How many bytes of each class are given to them.
+    pub(crate) bytes: [u32; CLASSES.len()],
+    /// How many of them are kept in extended attributes.
+    pub(crate) kept: u32,
+}
 
 impl Totals {
     /// None.
-    pub(crate) const NONE: Self = Self([0; CLASSES.len()]);
+    pub(crate) const NONE: Self = Self {
+        bytes: [0; CLASSES.len()],
+        kept: 0,
+    };
 
-    /// Adds a slot; says so if the class has too many bytes then.
-    pub(crate) fn add(&mut self, class: u32, size: u32) -> Result<(), Why<'static>> {
+    /// Adds a slot, or says what there is too much of then and leaves everything as it is.
+    pub(crate) fn add(&mut self, class: u32, size: u32, flags: u32) -> Result<(), Why<'static>> {
         let total = usize::try_from(class)
             .ok()
-            .and_then(|class| self.0.get_mut(class))
+            .and_then(|class| self.bytes.get_mut(class))
             .ok_or(Why::Number("there is no class of number", class))?;
-        let sum = size
-            .checked_next_multiple_of(ALIGN)
+        let kept = self
+            .kept
+            .checked_add(u32::from(flags == SLOT_KEEP))
+            .filter(|kept| *kept <= MAX_KEPT)
+            .ok_or(Why::Text("more than 16 slots are kept"))?;
+        let sum = slot_bytes(size, flags)
             .and_then(|size| total.checked_add(size))
             .filter(|sum| *sum <= MAX_SIZE)
             .ok_or(Why::Text(
@@ -355,6 +393,7 @@ impl Totals {
             ))?;
 
         *total = sum;
+        self.kept = kept;
         Ok(())
     }
 }

@@ -56,7 +56,7 @@ fn totals(objects: &[(&str, Object<'_>)], errors: &mut Vec<(String, String)>) ->
                 Some((_, other)) => {
                     Some(format!("class {class} has a slot of this name in {other}"))
                 }
-                None => match totals.add(slot.class, slot.size) {
+                None => match totals.add(slot.class, slot.size, slot.flags) {
                     Ok(()) => None,
                     Err(why) => Some(why.to_string()),
                 },
@@ -76,7 +76,7 @@ fn totals(objects: &[(&str, Object<'_>)], errors: &mut Vec<(String, String)>) ->
     let classes = programs.len();
     let slots = seen.len();
     let mut text = format!("{count} programs of {classes} classes, {slots} slots;");
-    for (class, bytes) in (0..).zip(totals.0).filter(|(_, bytes)| *bytes != 0) {
+    for (class, bytes) in (0..).zip(totals.bytes).filter(|(_, bytes)| *bytes != 0) {
         let _ = write!(text, " {}:{bytes}", class_name(class).unwrap_or("?"));
     }
     text

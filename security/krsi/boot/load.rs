@@ -7,7 +7,7 @@
 
 use super::{
     btf,
-    check::{SLOT_COPY, SLOT_RESET},
+    check::{self, Totals, SLOT_COPY, SLOT_KEEP, SLOT_RESET},
     object::{self, Object, Program, Reloc, Slot},
     run,
 };
@@ -64,23 +64,19 @@ pub(super) struct Outcome {
     pub(super) slots: KVec<u32>,
 }
 
-/// Bytes of each class that the slots of an object need, added to `total`. [`None`], and nothing
-/// added, if that is more than a class can have.
-pub(super) fn add_sizes(
-    object: &Object<'_>,
-    total: &[u32; blob::COUNT],
-) -> Option<[u32; blob::COUNT]> {
+/// What the slots of an object take, added to `total`. [`None`] if that is more than there can be.
+pub(super) fn add_sizes(object: &Object<'_>, total: &Totals) -> Option<Totals> {
     let mut total = *total;
 
     for slot in object.slots() {
-        let bytes = total.get_mut(slot.class as usize)?;
-        *bytes = bytes.checked_add(slot.size.checked_next_multiple_of(blob::ALIGN)?)?;
-        if *bytes > blob::MAX_RESERVED {
-            return None;
-        }
+        total.add(slot.class, slot.size, slot.flags).ok()?;
     }
     Some(total)
 }
+
+// What checks objects knows how much slots take.
+const _: () = assert!(check::MAX_SIZE == blob::MAX_RESERVED && check::ALIGN == blob::ALIGN);
+const _: () = assert!(check::MAX_KEPT == blob::MAX_KEPT && check::KEPT_STATE == blob::KEPT_STATE);
 
 /// What the table of slots is told of a slot.
 fn boot_slot<'a>(slot: &Slot<'a>) -> Option<BootSlot<'a>> {
@@ -94,6 +90,7 @@ fn boot_slot<'a>(slot: &Slot<'a>) -> Option<BootSlot<'a>> {
             SLOT_RESET => Some(false),
             _ => None,
         },
+        kept: slot.flags == SLOT_KEEP,
     })
 }
 

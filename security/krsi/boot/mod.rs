@@ -30,7 +30,7 @@ pub(crate) use run::{inode_instantiate, wants_inode_instantiate};
 pub(crate) use state::{ready, READY};
 
 use crate::blob;
-use check::Point;
+use check::{Point, Totals};
 use kernel::{
     bindings,
     prelude::*,
@@ -149,7 +149,7 @@ fn make_task() {
 /// To be called once.
 #[export]
 pub(crate) unsafe extern "C" fn krsi_boot_reserve() {
-    let mut total = [0; blob::COUNT];
+    let mut total = Totals::NONE;
     let mut creates = false;
 
     if MODE.load(Relaxed) == OFF {
@@ -166,7 +166,7 @@ pub(crate) unsafe extern "C" fn krsi_boot_reserve() {
                 .any(|program| program.point as usize == Point::inode_create as usize);
         }
     }
-    blob::reserve_boot(&total, creates);
+    blob::reserve_boot(&total.bytes, creates, total.kept);
 }
 
 /// Whether the current task is loading boot programs: nobody else may load such programs. Any

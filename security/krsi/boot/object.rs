@@ -121,7 +121,8 @@ pub(crate) struct Slot<'a> {
     pub(crate) size: u32,
     /// 1, 2, 4 or 8.
     pub(crate) align: u32,
-    /// [`check::SLOT_COPY`], [`check::SLOT_RESET`] or 0: what is usual for the class.
+    /// [`check::SLOT_COPY`], [`check::SLOT_RESET`], [`check::SLOT_KEEP`] or 0: what is usual for
+    /// the class.
     pub(crate) flags: u32,
 }
 
@@ -535,7 +536,9 @@ impl<'a> Object<'a> {
             {
                 return Err(error(Why::Text("the class has a slot of this name")));
             }
-            totals.add(slot.class, slot.size).map_err(error)?;
+            totals
+                .add(slot.class, slot.size, slot.flags)
+                .map_err(error)?;
         }
         Ok(())
     }

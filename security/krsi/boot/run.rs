@@ -170,18 +170,18 @@ pub(crate) unsafe fn first_access(class: Class, object: *mut c_void, state: &Ato
     }
 }
 
-/// Initialises an object that another one takes slots over from, unless it is.
+/// Initialises an object that another one takes slots over from, unless it is; says whether its
+/// slots can be accessed.
 ///
 /// # Safety
 ///
 /// `object` must be alive and of the class, and `blob` its blob, or null.
-pub(crate) unsafe fn initialise(class: Class, object: *mut c_void, blob: *mut c_void) {
+pub(crate) unsafe fn initialise(class: Class, object: *mut c_void, blob: *mut c_void) -> bool {
     // SAFETY: By the safety requirements.
-    if let Some(state) = unsafe { blob::state(class, blob) } {
-        if !ready(state) {
-            // SAFETY: By the safety requirements.
-            unsafe { first_access(class, object, state) };
-        }
+    match unsafe { blob::state(class, blob) } {
+        // SAFETY: By the safety requirements.
+        Some(state) => ready(state) || unsafe { first_access(class, object, state) },
+        None => true,
     }
 }
 

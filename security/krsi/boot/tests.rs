@@ -6,7 +6,7 @@
 //! kernel's own copy of it is the same text.
 
 use crate::{
-    check::{helper_allowed, helper_refused, kfunc_allowed, Point, CLASSES, HELPERS},
+    check::{helper_allowed, helper_refused, kfunc_allowed, Point, Totals, CLASSES, HELPERS},
     elf::Elf,
     object::{Object, Reloc},
     run, totals, write, Source,
@@ -137,6 +137,33 @@ fn flags_of_slots_are_read() {
         (b"generation", 1, 8, 8, 1),
     ];
     assert_eq!(slots, expected);
+}
+
+#[test]
+fn kept_slots_are_read() {
+    let data = object("kept");
+    let object = Object::parse(&data).expect("an object");
+    let flags: Vec<_> = object.slots().map(|slot| slot.flags).collect();
+    assert_eq!(flags, [4]);
+}
+
+#[test]
+fn slots_that_are_kept_take_more() {
+    let mut totals = Totals::NONE;
+
+    assert_eq!(totals.add(4, 9, 0), Ok(()));
+    assert_eq!(totals.bytes[4], 16);
+    assert_eq!(totals.add(4, 9, 4), Ok(()));
+    assert_eq!((totals.bytes[4], totals.kept), (40, 1));
+    // What does not fit changes nothing.
+    assert!(totals.add(4, 984, 4).is_err());
+    assert_eq!((totals.bytes[4], totals.kept), (40, 1));
+    for kept in 1..16 {
+        assert_eq!((totals.kept, totals.add(4, 8, 4)), (kept, Ok(())));
+    }
+    assert!(totals.add(4, 8, 4).is_err());
+    assert_eq!((totals.bytes[4], totals.kept), (40 + 15 * 16, 16));
+    assert_eq!(totals.add(4, 8, 0), Ok(()));
 }
 
 #[test]

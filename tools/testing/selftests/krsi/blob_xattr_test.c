@@ -11,6 +11,7 @@
 #include <sys/xattr.h>
 
 #include "blob.h"
+#include "boot/boot.h"
 #include "fuse.h"
 #include "image.h"
 #include "blob_xattr.skel.h"
@@ -415,6 +416,67 @@ TEST_F(kept, tried_again)
 	EXPECT_EQ(1, fuse->fail);
 	umount("/tmp/m");
 	fuse_end(fuse, "/tmp/work");
+}
+
+#define MAKER "security.krsi.maker"
+
+/* Which process made a file, as it says when it is opened; -1 if nobody can tell. */
+static long long maker_of(FIXTURE_DATA(kept) * self, const char *path, int flags)
+{
+	int fd;
+
+	memset(&self->skel->bss->maker, 0, sizeof(self->skel->bss->maker));
+	self->skel->bss->next = true;
+	fd = open(path, flags | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return self->skel->bss->maker.magic == BOOT_MAKER ? self->skel->bss->maker.pid : -1;
+}
+
+/* A boot program's slot that lasts: who has made a file is known after it was away. */
+TEST_F(kept, boot_slot)
+{
+	struct boot_maker maker;
+	struct fuse_test *fuse;
+	int fd, status;
+	pid_t child;
+
+	if (blob_slot("inode", "maker") < 0)
+		SKIP(return, "boot programs without boot/kept.bpf.o");
+	self->skel->rodata->maker_slot = blob_slot("inode", "maker");
+	ATTACH("look");
+	EXPECT_EQ(getpid(), maker_of(self, "/tmp/m/a", O_RDWR | O_CREAT));
+	child = fork();
+	if (!child) {
+		fd = open("/tmp/m/b", O_RDWR | O_CREAT, 0600);
+		_exit(fd < 0 || mkdir("/tmp/m/dir", 0700));
+	}
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	ASSERT_EQ(0, status);
+	EXPECT_EQ(child, maker_of(self, "/tmp/m/b", O_RDWR));
+	EXPECT_EQ(child, maker_of(self, "/tmp/m/dir", O_RDONLY));
+	ASSERT_EQ(sizeof(maker), getxattr("/tmp/m/b", MAKER, &maker, sizeof(maker)));
+	EXPECT_EQ(BOOT_MAKER, maker.magic);
+	EXPECT_EQ(child, maker.pid);
+	/* Older than the programs. */
+	EXPECT_EQ(0, maker_of(self, "/dev/null", O_RDONLY));
+	/* Not the system's to say. */
+	fuse = fuse_mount("/tmp/work", MAKER, "1234567812345678");
+	ASSERT_NE(NULL, fuse);
+	EXPECT_EQ(-1, maker_of(self, "/tmp/work/a", O_RDONLY));
+	EXPECT_EQ(1, self->skel->bss->missing);
+	fuse_end(fuse, "/tmp/work");
+	if (!lasts(variant))
+		return;
+
+	ASSERT_EQ(0, removexattr("/tmp/m/a", MAKER));
+	ASSERT_EQ(0, remount(variant));
+	EXPECT_EQ(child, maker_of(self, "/tmp/m/b", O_RDWR));
+	EXPECT_EQ(child, maker_of(self, "/tmp/m/dir", O_RDONLY));
+	/* Without an attribute there is what the program has made of it. */
+	EXPECT_EQ(0, maker_of(self, "/tmp/m/a", O_RDWR));
+	EXPECT_EQ(1, self->skel->bss->missing);
 }
 
 /* A label goes to the upper layer with the file. */

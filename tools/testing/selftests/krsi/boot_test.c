@@ -871,7 +871,7 @@ TEST_F(boot, refused_by_the_kernel)
 TEST_F(boot, says_what_is_in_force)
 {
 	if (permissive()) {
-		EXPECT_EQ(21, boot_field("mode=permissive", "programs="));
+		EXPECT_EQ(23, boot_field("mode=permissive", "programs="));
 		EXPECT_EQ(-1, boot_field("program=inherit_cred", " id="));
 		EXPECT_LT(0, boot_field("program=label_cred", " id="));
 		EXPECT_LT(0, blob_field("slot=", "cred", "depth", "failed"));
@@ -879,7 +879,7 @@ TEST_F(boot, says_what_is_in_force)
 		return;
 	}
 	/* Those of boot/label.bpf.c and boot/inherit.bpf.c, and of samples. */
-	EXPECT_EQ(23, boot_field("mode=enforce", "programs="));
+	EXPECT_EQ(25, boot_field("mode=enforce", "programs="));
 	EXPECT_EQ(0, boot_field("mode=enforce", "refused="));
 	EXPECT_LT(0, boot_field("point=inode_create program=label_inode_cr", " id="));
 	EXPECT_LT(0, boot_field("point=cred program=inherit_cred", " verified="));

@@ -51,4 +51,14 @@ struct boot_depth {
 	__u32 runs;
 };
 
+/* What @magic of a maker is. */
+#define BOOT_MAKER 0x6b7273696d616b65ULL
+
+/* The slot "maker" of inodes, which lasts. */
+struct boot_maker {
+	__u64 magic;
+	/* The process that made the file, 0 if it is not known. */
+	__u64 pid;
+};
+
 #endif /* _KRSI_TEST_BOOT_H */

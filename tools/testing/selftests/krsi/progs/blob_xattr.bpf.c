@@ -6,6 +6,7 @@
 
 #include "krsi.bpf.h"
 #include "krsi_blob.bpf.h"
+#include "../boot/boot.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -45,6 +46,26 @@ int BPF_PROG(use, struct file *file)
 	seen = *blob;
 	if (label)
 		*blob = label;
+	return 0;
+}
+
+/* Of a boot program's slot, what it has in the next file that is opened. */
+KRSI_SLOT(maker_slot);
+struct boot_maker maker;
+
+SEC("?lsm/file_open")
+int BPF_PROG(look, struct file *file)
+{
+	struct boot_maker *seen;
+
+	if (!on_target() || !next)
+		return 0;
+	next = false;
+	seen = KRSI_BLOB(inode, file->f_inode, maker_slot, struct boot_maker);
+	if (seen)
+		maker = *seen;
+	else
+		missing++;
 	return 0;
 }
 
