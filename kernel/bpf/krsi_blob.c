@@ -184,10 +184,10 @@ __bpf_kfunc int krsi_inode_blob_save(struct dentry *dentry, u32 slot)
  * @dentry: the entry that is the hook's argument
  * @slot: as for krsi_inode_blob_save()
  *
- * For hooks that are called with the lock: inode_setattr, inode_post_setattr,
- * inode_setxattr, inode_post_setxattr, inode_removexattr,
- * inode_post_removexattr, inode_unlink and inode_rmdir. Only these may call it,
- * and they may not call the other.
+ * For hooks that are called with the lock: inode_setattr, inode_file_setattr,
+ * inode_setxattr, inode_removexattr, inode_set_acl and inode_remove_acl, those
+ * named inode_post_ of all these but inode_file_setattr, inode_unlink and
+ * inode_rmdir. Only these may call it, and they may not call the other.
  *
  * Context: may sleep.
  * Return: as krsi_inode_blob_save().

@@ -729,6 +729,7 @@ FIXTURE_VARIANT_ADD(reject, name) {		\
 }
 
 REJECT(locked, "calling kernel function krsi_inode_blob_save is not allowed");
+REJECT(locked_acl, "calling kernel function krsi_inode_blob_save is not allowed");
 REJECT(unlocked, "calling kernel function krsi_inode_blob_save_locked is not allowed");
 REJECT(atomic, "program must be sleepable to call sleepable kfunc krsi_inode_blob_save");
 /* clang-format on */

@@ -165,6 +165,13 @@ int BPF_PROG(reject_locked, struct mnt_idmap *idmap, struct dentry *dentry)
 	return 0;
 }
 
+SEC("?lsm.s/inode_set_acl")
+int BPF_PROG(reject_locked_acl, struct mnt_idmap *idmap, struct dentry *dentry)
+{
+	krsi_inode_blob_save(dentry, kept);
+	return 0;
+}
+
 SEC("?lsm.s/inode_getxattr")
 int BPF_PROG(reject_unlocked, struct dentry *dentry)
 {
