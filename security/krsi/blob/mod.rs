@@ -9,6 +9,7 @@
 //! - [`parse`]: what the boot parameter and the file `blobs` say
 //! - [`slots`]: the table of slots
 //! - [`access`]: from an object and a slot's number to bytes
+//! - [`typed`]: what KRSI itself accesses there
 //! - [`inline`]: the same without a call
 //! - [`inherit`]: slots that new credentials and tasks take over
 //! - [`xattr`]: slots of inodes that last
@@ -18,6 +19,7 @@ mod inherit;
 mod inline;
 mod parse;
 mod slots;
+mod typed;
 mod xattr;
 
 use kernel::{

@@ -20,7 +20,8 @@
 use super::{
     inherit,
     slots::{Name, Owner, Slot},
-    Class, ALIGN, MAX_RESERVED, SPACES,
+    typed::Blob,
+    Class, ALIGN, MAX_RESERVED,
 };
 use crate::boot;
 use kernel::{
@@ -67,9 +68,11 @@ struct Kept {
     /// The attribute's name, a C string.
     attribute: [u8; PREFIX.len() + Name::MAX + 1],
     number: u32,
-    /// Of the slot's first byte in the inode's blob, behind the state.
-    offset: usize,
-    /// In bytes; at most [`MAX_RESERVED`].
+    /// Where inodes have the state.
+    state: Blob<bindings::inode, Atomic<u32>>,
+    /// Where they have the slot, with the bytes up to the next whole word.
+    words: Blob<bindings::inode, Atomic<u64>>,
+    /// Of the slot, in bytes; at most [`MAX_RESERVED`].
     size: usize,
     /// Whether it is a boot program's.
     boot: bool,
@@ -211,12 +214,19 @@ pub(super) fn add(slot: &Slot) {
     let mut attribute = [0; PREFIX.len() + Name::MAX + 1];
     attribute[..PREFIX.len()].copy_from_slice(PREFIX);
     attribute[PREFIX.len()..][..name.len()].copy_from_slice(name);
-    let base = SPACES[Class::inode as usize].base.load(Relaxed);
+    let (Some(state), Some(words)) = (
+        Blob::new(slot.offset - STATE_SIZE, 1),
+        Blob::new(slot.offset, slot.size.div_ceil(ALIGN) as usize),
+    ) else {
+        // Slots are within what is reserved.
+        return;
+    };
 
     place.kept.populate(Kept {
         attribute,
         number: slot.number,
-        offset: (base + slot.offset) as usize,
+        state,
+        words,
         size: slot.size as usize,
         boot: slot.owner == Owner::Boot,
     });
@@ -265,6 +275,11 @@ impl Buffer {
         unsafe { core::slice::from_raw_parts(self.0.cast(), self.1) }
     }
 
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: As above.
+        unsafe { core::slice::from_raw_parts_mut(self.0.cast(), self.1) }
+    }
+
     fn is_zero(&self) -> bool {
         self.bytes().iter().all(|&byte| byte == 0)
     }
@@ -288,101 +303,92 @@ impl Drop for Buffer {
 ///
 /// # Invariants
 ///
-/// `inode` is valid as long as this is, and `blob` is its blob.
-struct Label {
+/// `inode` is valid for `'a`.
+struct Label<'a> {
     kept: &'static Kept,
     inode: *mut bindings::inode,
-    blob: *mut c_void,
+    state: &'a Atomic<u32>,
+    words: &'a [Atomic<u64>],
 }
 
-impl Label {
+impl<'a> Label<'a> {
     /// [`None`] without a blob.
     ///
     /// # Safety
     ///
-    /// `inode` must be valid for as long as the label is used.
+    /// `inode` must be valid for `'a`.
     unsafe fn new(kept: &'static Kept, inode: *mut bindings::inode) -> Option<Self> {
-        // SAFETY: By the safety requirements.
-        let blob = unsafe { (*inode).i_security };
-        // INVARIANT: By the safety requirements.
-        (!blob.is_null()).then_some(Self { kept, inode, blob })
-    }
+        // SAFETY: By the safety requirements; an inode's blob stays as long as the inode.
+        let (state, words) = unsafe { (kept.state.of(inode)?, kept.words.of(inode)?) };
 
-    fn state(&self) -> &Atomic<u32> {
-        // SAFETY: By the type invariant; the state is in front of the slot, which is in the part
-        // of the blob that is KRSI's, and aligned.
-        unsafe {
-            Atomic::from_ptr(
-                self.blob
-                    .byte_add(self.kept.offset - STATE_SIZE as usize)
-                    .cast(),
-            )
-        }
+        // INVARIANT: By the safety requirements.
+        Some(Self {
+            kept,
+            inode,
+            state: state.first()?,
+            words,
+        })
     }
 
     /// The slot's bytes, by words: programs write to them meanwhile.
     fn read(&self) -> Result<Buffer> {
-        let buffer = Buffer::new(self.kept.size.next_multiple_of(ALIGN as usize))?;
+        let mut buffer = Buffer::new(size_of_val(self.words))?;
 
-        for at in (0..self.kept.size).step_by(ALIGN as usize) {
-            // SAFETY: By the type invariant. A slot has its bytes up to the next whole word, and so
-            // has the buffer.
-            unsafe {
-                let from =
-                    Atomic::<u64>::from_ptr(self.blob.byte_add(self.kept.offset + at).cast());
-                *buffer.0.byte_add(at).cast::<u64>() = from.load(Relaxed);
-            }
+        for (bytes, word) in buffer.bytes_mut().chunks_exact_mut(8).zip(self.words) {
+            bytes.copy_from_slice(&word.load(Relaxed).to_ne_bytes());
         }
         // Behind the slot's end there is nothing.
-        Ok(Buffer(buffer.into_raw(), self.kept.size))
+        buffer.1 = self.kept.size;
+        Ok(buffer)
+    }
+
+    /// Writes to the slot, which no program accesses meanwhile.
+    fn write(&self, value: &[u8]) {
+        for (word, bytes) in self.words.iter().zip(value.chunks(8)) {
+            let mut whole = [0; 8];
+            whole[..bytes.len()].copy_from_slice(bytes);
+            word.store(u64::from_ne_bytes(whole), Relaxed);
+        }
+    }
+
+    /// Gives the slot another state, unless it can be accessed; does `first` in front of that.
+    fn settle(&self, state: u32, first: impl FnOnce()) {
+        // SAFETY: By the type invariant.
+        let lock = unsafe { &raw mut (*self.inode).i_lock };
+
+        // SAFETY: The lock of a valid inode, which the caller does not hold.
+        unsafe { bindings::spin_lock(lock) };
+        if self.state.load(Relaxed) != READY {
+            first();
+            self.state.store(state, Release);
+        }
+        // SAFETY: Just locked.
+        unsafe { bindings::spin_unlock(lock) };
     }
 
     /// Makes the slot accessible, with `value` or else what it has, if it is not yet.
     ///
     /// `EAGAIN`: a boot program's, which cannot be initialised here.
     fn publish(&self, value: Option<&[u8]>) -> Result {
+        let inode = self.inode;
+
         // SAFETY: By the type invariant.
-        if self.kept.boot
-            && !unsafe { boot::initialise(Class::inode, self.inode.cast(), self.blob) }
-        {
+        let made = !self.kept.boot
+            || unsafe { boot::initialise(Class::inode, inode.cast(), (*inode).i_security) };
+        if !made {
             return Err(EAGAIN);
         }
-        // SAFETY: By the type invariant.
-        let lock = unsafe { &raw mut (*self.inode).i_lock };
-
-        // SAFETY: The lock of a valid inode, which the caller does not hold.
-        unsafe { bindings::spin_lock(lock) };
-        if self.state().load(Relaxed) != READY {
+        self.settle(READY, || {
             if let Some(value) = value {
-                // SAFETY: By the type invariant. No program accesses bytes that are not ready, and
-                // the lock keeps others away that would make them so.
-                unsafe {
-                    core::ptr::copy_nonoverlapping(
-                        value.as_ptr(),
-                        self.blob.byte_add(self.kept.offset).cast(),
-                        value.len().min(self.kept.size),
-                    )
-                };
+                self.write(value);
             }
-            self.state().store(READY, Release);
-        }
-        // SAFETY: Just locked.
-        unsafe { bindings::spin_unlock(lock) };
+        });
         Ok(())
     }
 
     /// Gives the slot up, if it was not read meanwhile.
     fn fail(&self) {
-        // SAFETY: By the type invariant.
-        let lock = unsafe { &raw mut (*self.inode).i_lock };
-
-        // SAFETY: The lock of a valid inode, which the caller does not hold.
-        unsafe { bindings::spin_lock(lock) };
-        if self.state().load(Relaxed) != READY {
-            self.state().store(FAILED, Relaxed);
-        }
-        // SAFETY: Just locked.
-        unsafe { bindings::spin_unlock(lock) };
+        self.settle(FAILED, || {});
     }
 
     /// Whether nobody but the system says what this file system's attributes have.
@@ -452,7 +458,7 @@ impl Label {
     ///
     /// As [`Self::stored`].
     unsafe fn restore(&self, dentry: *mut bindings::dentry) -> Result {
-        if self.state().load(Acquire) == READY {
+        if self.state.load(Acquire) == READY {
             return Ok(());
         }
         // SAFETY: By the safety requirements.
@@ -488,7 +494,7 @@ impl Label {
     unsafe fn save(&self, dentry: *mut bindings::dentry) -> Result {
         let name = self.kept.attribute.as_ptr().cast();
 
-        if self.state().load(Acquire) != READY {
+        if self.state.load(Acquire) != READY {
             return Err(ENODATA);
         }
         if !self.trusted() {
@@ -526,7 +532,7 @@ unsafe fn restore_all(dentry: *mut bindings::dentry, inode: *mut bindings::inode
         let Some(label) = (unsafe { Label::new(kept, inode) }) else {
             return;
         };
-        if given_up || label.state().load(Relaxed) == UNKNOWN {
+        if given_up || label.state.load(Relaxed) == UNKNOWN {
             // SAFETY: As above. Programs find out themselves.
             let _ = unsafe { label.restore(dentry) };
         }
@@ -711,8 +717,8 @@ unsafe extern "C" fn file_open(file: *mut bindings::file) -> c_int {
 ///
 /// # Safety
 ///
-/// `inode` must be valid for as long as the label is used.
-unsafe fn find(inode: *mut bindings::inode, number: u32) -> Result<Label> {
+/// `inode` must be valid for `'a`.
+unsafe fn find<'a>(inode: *mut bindings::inode, number: u32) -> Result<Label<'a>> {
     live()
         .find(|kept| kept.number == number)
         // SAFETY: By the safety requirements.
