@@ -19,6 +19,7 @@
 
 use super::{
     asm::{Asm, Code, Size, Symbol, R},
+    ast::{Change, Statement},
     emit::{self, Programs, Target},
     errno,
     lower::{Lowered, Source},
@@ -649,6 +650,12 @@ pub fn sources(description: &Description) -> Result<Vec<Source>> {
         })?;
         sources.extend(parsed.into_iter().map(|mut line| {
             line.line = rule.line;
+            // They are in the order in which they decide, whatever put them there.
+            if let Statement::Rule { change, .. } | Statement::Watch { change, .. } =
+                &mut line.statement
+            {
+                *change = Change::Append;
+            }
             Source {
                 file: rule.file.clone(),
                 line,
@@ -801,6 +808,7 @@ fn write_new(path: &Path, text: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rule::{lower::lower, system::Machine};
 
     #[test]
     fn counters_of_all_cpus() {
@@ -810,6 +818,50 @@ mod tests {
         }
         let sum = Counters::sum(&bytes);
         assert_eq!((sum.hits, sum.denials, sum.errors), (11, 22, 33));
+    }
+
+    /// Rules that were put to the front stay in the order that they decide in.
+    #[test]
+    fn sources_keep_the_order() {
+        let described = |line, text: &str| Described {
+            file: "rules".into(),
+            line,
+            text: text.into(),
+            action: "never".into(),
+            keys: Vec::new(),
+            hooks: Vec::new(),
+        };
+        let rules = vec![
+            described(3, "-A never,exit -S execve -F uid=1"),
+            described(2, "-A never,exit -S execve -F uid=2"),
+            described(1, "-w /etc/passwd -p w"),
+        ];
+        let mut all = sources(&Description { rules }).unwrap();
+        all.extend(
+            parse("new", "-A never,exit -S execve -F uid=3")
+                .unwrap()
+                .into_iter()
+                .map(|line| Source {
+                    file: "new".into(),
+                    line,
+                }),
+        );
+        let lowered = lower(all, &Machine).unwrap();
+        let lines: Vec<_> = lowered
+            .policy
+            .rules
+            .iter()
+            .map(|rule| &rule.text[..])
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                "-A never,exit -S execve -F uid=3",
+                "-A never,exit -S execve -F uid=1",
+                "-A never,exit -S execve -F uid=2",
+                "-w /etc/passwd -p w",
+            ]
+        );
     }
 
     #[test]

@@ -475,6 +475,27 @@ def test_rule():
         equal(run("rule", "-l").stdout, "No rules\n")
 
 
+def test_rules_at_the_front_stay_there():
+    """The order of a policy in force survives each change to it."""
+    def order():
+        return [rule["text"] for rule in json.loads(run("list", "--json").stdout)["rules"]]
+
+    rules = [f"-A {action},exit -F path={HELD}/file -F perm=w -k {action}"
+             for action in ("deny=EBUSY", "deny=EACCES", "never")]
+    with files():
+        try:
+            for rule in rules:
+                equal(run("rule", rule).returncode, SUCCESS)
+            equal(order(), rules[::-1])
+            equal(write(HELD / "file"), 0)
+            equal(run("rule", f"-w {FREE} -p x").returncode, SUCCESS)
+            equal(run("rule", "-D", "-k", "never").returncode, SUCCESS)
+            equal(order(), [rules[1], rules[0], f"-w {FREE} -p x"])
+            equal(write(HELD / "file"), errno.EACCES)
+        finally:
+            run("unload")
+
+
 def test_nothing_is_left():
     with files():
         with policy(f"-a deny,exit -F path={HELD}/file -F perm=w\n"):
