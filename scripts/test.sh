@@ -98,8 +98,8 @@ if [ -z "${TESTS:-}" ] || wanted boot; then
 		echo "# krsi-test: end boot $status"
 	} >"$out/krsi-boot-check.cargo"
 fi
-# The tests in Python are of the command.
-! printf '%s\n' "${all[@]}" | grep -q '\.py$' || "$TOP/scripts/tools.sh"
+# The tests in Python are of the command, and so are those of rules.
+! printf '%s\n' "${all[@]}" | grep -qE '\.py$|^rule_' || "$TOP/scripts/tools.sh"
 boot krsi "lsm=$lsms,krsi $blobs kunit.autorun=1" krsi "${ordinary[@]}"
 boot bpf "lsm=$lsms,bpf" bpf "${both[@]}"
 if [ ${#neither[@]} -gt 0 ]; then

@@ -212,6 +212,31 @@ pub fn create(map: &NewMap<'_>) -> io::Result<OwnedFd> {
     owned(unsafe { sys::bpf_map_create(map.kind, name.as_ptr(), key, value, entries, &options) })
 }
 
+/// Waits until all programs have ended that run now and do not sleep.
+///
+/// The kernel does so when a map of maps was changed, so that whoever changed it knows that what was
+/// in it before is in nobody's hands.
+pub fn wait_for_programs() -> io::Result<()> {
+    let inner = create(&NewMap {
+        kind: sys::BPF_MAP_TYPE_ARRAY,
+        name: "krsi_inner",
+        key: 4,
+        value: 4,
+        entries: 1,
+        flags: 0,
+        types: None,
+    })?;
+    let options = sys::bpf_map_create_opts {
+        sz: size_of::<sys::bpf_map_create_opts>() as u64,
+        inner_map_fd: inner.as_raw_fd() as u32,
+        ..Default::default()
+    };
+    let (kind, name) = (sys::BPF_MAP_TYPE_ARRAY_OF_MAPS, c"krsi_outer");
+    // SAFETY: `name` is a C string, `options` has its size.
+    let outer = owned(unsafe { sys::bpf_map_create(kind, name.as_ptr(), 4, 4, 1, &options) })?;
+    Map::new(outer)?.update(&0u32.to_ne_bytes(), &inner.as_raw_fd().to_ne_bytes())
+}
+
 /// Loads types.
 pub fn load_btf(types: &[u8]) -> io::Result<OwnedFd> {
     // SAFETY: `types` are as many bytes; no options.

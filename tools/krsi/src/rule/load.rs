@@ -3,22 +3,30 @@
 //! Policies in the kernel: how one comes into force, is replaced, shown, and removed.
 //!
 //! On each hook that rules are about there is one program that stays, the entry. It goes on in the
-//! program of the policy in force, which it finds in an array by the last bit of one number, the
-//! generation. A new policy is loaded beside the old one, into the places of the other bit; then
-//! the number is changed, which is all that anybody sees of it: each call of a hook reads it once,
-//! and is decided by the old policy as a whole or by the new one.
+//! program of the policy in force, which it finds in an array by one number, the generation. A new
+//! policy is loaded beside the old one, into places of its own; then the number is changed, which is
+//! all that anybody sees of it: each call of a hook is decided by the old policy as a whole or by
+//! the new one.
+//!
+//! A task can be held up between reading the number and going on, for as long as the scheduler
+//! likes. If it finds no program then, it reads the number again. Is it the same, this policy has
+//! no rules for the hook: its programs are in their places before the number says so, and stay
+//! there while it does. Is it another, the task goes on with that one. So no call is decided by no
+//! policy, whenever old programs are removed. They are removed only after those have ended that can
+//! be waited for, which are all but the sleepable ones, so that it hardly ever comes to that. A
+//! place is used again by the [`PLACES`]th policy after.
 //!
 //! What is pinned, beneath /sys/fs/bpf/krsi/policy:
 //!
 //! - `active`: the map that has the generation, 0 for none;
-//! - `hooks/HOOK/programs`, `hooks/HOOK/link`: the array of two programs, and the entry;
+//! - `hooks/HOOK/programs`, `hooks/HOOK/link`: the array of programs, and the entry;
 //! - `generation-N/rules`, `counters`, `policy`: the maps of generation N that are read later.
 //!
 //! Whatever was left by a command that did not come to its end belongs to no generation in force:
 //! the next one removes it.
 
 use super::{
-    asm::{Asm, Code, Size, Symbol, R},
+    asm::{Asm, Code, If, Size, Symbol, R},
     ast::{Change, Statement},
     emit::{self, Programs, Target},
     errno,
@@ -50,6 +58,14 @@ use std::{
 };
 
 const ROOT: &str = "/sys/fs/bpf/krsi";
+
+/// How many places a hook has for programs. The first stays empty: it is that of generation 0.
+const PLACES: u32 = 16;
+
+/// How often an entry looks for a program while the policy in force is another each time. After
+/// that many policies in a row it denies.
+const TRIES: u32 = 16;
+const EPERM: i32 = 1;
 
 /// What is said of a policy in force, in its own map.
 #[derive(Debug, Serialize, Deserialize)]
@@ -217,8 +233,7 @@ impl Store {
         let old = self
             .generation()
             .map_err(|error| failed("read the policy in force", &error))?;
-        // 0 means none, and the last bit has to change.
-        let new = if old == u32::MAX { 2 } else { old + 1 };
+        let new = after(old);
         self.sweep(old)
             .map_err(|error| failed("remove what is left of an earlier command", &error))?;
         let mut made = Made {
@@ -232,7 +247,8 @@ impl Store {
             .map_err(|error| failed("put the policy into force", &error))?;
         drop(made);
         // The new one is in force; what this leaves, the next command removes.
-        if let Err(error) = self.sweep(new) {
+        let swept = bpf::wait_for_programs().and_then(|()| self.sweep(new));
+        if let Err(error) = swept {
             crate::ui::warn(&format!("something is left of the old policy: {error}"));
         }
         Ok(())
@@ -244,6 +260,7 @@ impl Store {
             let was = self.generation()? != 0;
             self.active
                 .update(&0u32.to_ne_bytes(), &0u32.to_ne_bytes())?;
+            bpf::wait_for_programs()?;
             self.sweep(0)?;
             Ok(was)
         };
@@ -252,8 +269,7 @@ impl Store {
 
     /// Removes whatever does not belong to `generation`.
     fn sweep(&self, generation: u32) -> io::Result<()> {
-        let other = (!generation & 1).to_ne_bytes();
-        let own = (generation & 1).to_ne_bytes();
+        let own = generation % PLACES;
         for dir in self.entries()? {
             let programs = match bpf::pinned(&dir.join("programs")) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -261,11 +277,10 @@ impl Store {
             };
             let mut used = false;
             if let Some(programs) = programs {
-                if generation == 0 {
-                    programs.delete(&own)?;
+                for place in (0..PLACES).filter(|place| *place != own) {
+                    programs.delete(&place.to_ne_bytes())?;
                 }
-                programs.delete(&other)?;
-                used = generation != 0 && programs.lookup(&own)?.is_some();
+                used = programs.lookup(&own.to_ne_bytes())?.is_some();
             }
             if !used {
                 remove_entry(&dir)?;
@@ -548,7 +563,7 @@ impl Made<'_> {
             name: "krsi_policy",
             key: 4,
             value: 4,
-            entries: 2,
+            entries: PLACES as usize,
             flags: 0,
             types: None,
         })
@@ -594,7 +609,7 @@ impl Made<'_> {
 
     /// Puts it into force.
     fn publish(&mut self) -> io::Result<()> {
-        let place = (self.generation & 1).to_ne_bytes();
+        let place = (self.generation % PLACES).to_ne_bytes();
         for (array, program) in &self.entries {
             array.update(&place, &program.as_raw_fd().to_ne_bytes())?;
         }
@@ -731,19 +746,47 @@ fn fill(
     Ok(())
 }
 
-/// The program that stays on a hook.
-fn entry_program(active: &Map, array: &Map) -> Vec<Insn> {
+/// The generation after this one, whose place is never that of 0.
+fn after(generation: u32) -> u32 {
+    let next = generation.wrapping_add(1);
+    if next % PLACES == 0 {
+        next + 1
+    } else {
+        next
+    }
+}
+
+/// The program that stays on a hook: see above. On x86, which rules are for, what is read stays in
+/// this order.
+fn entry_code() -> Code {
+    const R0: R = R(0);
+    let (context, active, generation, before) = (R(6), R(7), R(8), R(9));
     let mut asm = Asm::default();
-    asm.mov(R(6), R(1));
-    asm.value(R(2), "active", 0);
-    asm.load(Size::U32, R(3), R(2), 0);
-    asm.and(R(3), 1);
-    asm.mov(R(1), R(6));
-    asm.map(R(2), "programs");
-    asm.helper(sys::BPF_FUNC_tail_call);
-    asm.set(R(0), 0);
+    let none = asm.label();
+    asm.mov(context, R(1));
+    asm.value(active, "active", 0);
+    asm.load(Size::U32, generation, active, 0);
+    for _ in 0..TRIES {
+        asm.mov(R(1), context);
+        asm.map(R(2), "programs");
+        asm.mov(R(3), generation);
+        asm.and(R(3), PLACES as i32 - 1);
+        asm.helper(sys::BPF_FUNC_tail_call);
+        // It has no program here.
+        asm.mov(before, generation);
+        asm.load(Size::U32, generation, active, 0);
+        asm.near_if_reg(If::Equal, generation, before, none);
+    }
+    asm.set(R0, -EPERM);
     asm.exit();
-    let code = asm.finish().expect("it has no jumps");
+    asm.place(none);
+    asm.set(R0, 0);
+    asm.exit();
+    asm.finish().expect("its jumps are near")
+}
+
+fn entry_program(active: &Map, array: &Map) -> Vec<Insn> {
+    let code = entry_code();
     let mut insns = code.insns;
     for (at, symbol) in code.symbols {
         let map = match symbol {
@@ -818,6 +861,19 @@ mod tests {
         }
         let sum = Counters::sum(&bytes);
         assert_eq!((sum.hits, sum.denials, sum.errors), (11, 22, 33));
+    }
+
+    #[test]
+    fn generations_have_places_of_their_own() {
+        assert_eq!((after(0), after(1), after(14)), (1, 2, 15));
+        assert_eq!((after(15), after(u32::MAX)), (17, 1));
+        let mut generation = u32::MAX - 1000;
+        for _ in 0..2000 {
+            let next = after(generation);
+            assert_ne!(next % PLACES, 0);
+            assert_ne!(next % PLACES, generation % PLACES);
+            generation = next;
+        }
     }
 
     /// Rules that were put to the front stay in the order that they decide in.
