@@ -521,9 +521,15 @@ impl<'a> Emitter<'a> {
             | Attr::FileType => self.node(attr)?,
             Attr::Access => match self.hook.hook.access {
                 Access::Open(file) => {
+                    const O_TRUNC: i32 = 1 << 9;
                     self.argument(R1, file);
                     self.field(Size::U32, R0, R1, "file", "f_mode")?;
                     self.asm.and(R0, 3);
+                    // Truncating is writing, whatever it is opened for; WRITE is 2.
+                    self.field(Size::U32, R1, R1, "file", "f_flags")?;
+                    self.asm.and(R1, O_TRUNC);
+                    self.asm.shr(R1, 8);
+                    self.asm.or(R0, R1);
                 }
                 Access::Mask(mask) => {
                     // MAY_READ is 4, MAY_WRITE 2.

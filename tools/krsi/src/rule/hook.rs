@@ -35,7 +35,7 @@ pub enum Access {
     /// None that `perm` or `-p` would mean.
     None,
     Fixed(u8),
-    /// That which the file of this argument is opened for.
+    /// That which the file of this argument is opened for; writing too if that truncates it.
     Open(u8),
     /// A mask of MAY_READ and MAY_WRITE.
     Mask(u8),

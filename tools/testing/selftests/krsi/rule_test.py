@@ -175,6 +175,17 @@ def test_path():
         equal(denied[2], 0)
 
 
+def test_truncating_is_writing():
+    """Also by an open that does not ask to write."""
+    for rule in ("-a deny,exit -F path={} -F perm=w", "-a deny,exit -S openat -F path={} -F perm=w",
+                 "-a deny,exit -F dir={} -F perm=wa"):
+        with files(), policy(rule.format(HELD / "file") + "\n"):
+            equal(attempt(os.open, HELD / "file", os.O_RDONLY | os.O_TRUNC), errno.EPERM, rule)
+            equal((HELD / "file").read_text(), "content", rule)
+            equal(attempt(os.open, FREE / "file", os.O_RDONLY | os.O_TRUNC), 0, rule)
+            equal(counters()[0], (1, 1, 0), rule)
+
+
 def test_directory():
     rules = f"-a deny=EACCES,exit -F dir={HELD} -F perm=w -k dir\n"
     with files():
