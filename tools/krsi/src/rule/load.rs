@@ -52,12 +52,13 @@ use std::{
     io,
     os::{
         fd::{AsRawFd, OwnedFd},
-        unix::fs::DirBuilderExt,
+        unix::fs::{DirBuilderExt, MetadataExt},
     },
     path::{Path, PathBuf},
 };
 
 const ROOT: &str = "/sys/fs/bpf/krsi";
+const MOUNT: &str = "mount -t bpf -o mode=700 bpf /sys/fs/bpf";
 
 /// How many places a hook has for programs. The first stays empty: it is that of generation 0.
 const PLACES: u32 = 16;
@@ -124,12 +125,15 @@ impl Store {
     /// The store, made if it is not there.
     pub fn open() -> Result<Self> {
         let dir = Path::new(ROOT).join("policy");
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true).mode(0o700);
-        builder.create(dir.join("hooks")).map_err(|error| {
-            failed("make a directory in /sys/fs/bpf", &error)
-                .hint("bpffs has to be mounted there: mount -t bpf none /sys/fs/bpf")
-        })?;
+        for dir in [Path::new(ROOT), &dir, &dir.join("hooks")] {
+            match fs::DirBuilder::new().mode(0o700).create(dir) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                    return Err(failed("make a directory in /sys/fs/bpf", &error)
+                        .hint(format!("bpffs has to be mounted there: {MOUNT}")))
+                }
+                _ => own(dir)?,
+            }
+        }
         Self::locked(dir)
     }
 
@@ -144,6 +148,9 @@ impl Store {
     }
 
     fn locked(dir: PathBuf) -> Result<Self> {
+        for dir in [Path::new(ROOT), &dir, &dir.join("hooks")] {
+            own(dir)?;
+        }
         let locked = || {
             let lock = File::open(&dir)?;
             flock(&lock, FlockOperation::LockExclusive)?;
@@ -315,6 +322,28 @@ impl Counters {
         }
         sum
     }
+}
+
+/// Fails if anybody else could put something else into the place of what is in this directory. By
+/// default everybody can make directories in bpffs, so it may have been there before the first
+/// policy.
+fn own(dir: &Path) -> Result {
+    let about = fs::symlink_metadata(dir).map_err(|error| Error::read(dir, &error))?;
+    let safe = [0, rustix::process::geteuid().as_raw()].contains(&about.uid())
+        && about.mode() & 0o022 == 0
+        && about.is_dir();
+    if safe {
+        return Ok(());
+    }
+    let (kind, uid, mode) = (about.is_dir(), about.uid(), about.mode() & 0o7777);
+    let what = if kind { "directory" } else { "link or file" };
+    Err(Error::new(format!(
+        "others could change the policy: {} is a {what} of user {uid} with mode {mode:o}",
+        dir.display()
+    ))
+    .hint(format!(
+        "remove it, and let nobody else make directories in bpffs: {MOUNT}"
+    )))
 }
 
 /// Takes an entry from its hook. The link goes first: without it the rest is nothing.

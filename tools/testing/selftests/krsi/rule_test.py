@@ -535,6 +535,41 @@ def test_nothing_is_left():
         run("unload")
 
 
+def test_directories_of_others():
+    """Whoever comes first could own what a policy is pinned in: that is refused."""
+    rule = "-a deny,exit -S sethostname\n"
+    with policy(rule):
+        pass
+    top = BPFFS.parent
+    for path in (top, BPFFS, BPFFS / "hooks"):
+        for owner, mode in ((65534, 0o700), (0, 0o770), (0, 0o777)):
+            os.chown(path, owner, 0)
+            path.chmod(mode)
+            try:
+                for args in (["load", "-"], ["list"], ["unload"], ["rule", rule.strip()]):
+                    refused = run(*args, input=rule)
+                    equal(refused.returncode, ERROR, f"{path} {owner} {mode:o} {args}")
+                    assert "others could change the policy" in refused.stderr, refused.stderr
+                    assert "mode=700" in refused.stderr, refused.stderr
+            finally:
+                os.chown(path, 0, 0)
+                path.chmod(0o700)
+    equal([entry.name for entry in (BPFFS / "hooks").iterdir()], [])
+    # A link to what somebody else has.
+    (BPFFS / "active").unlink()
+    for path in (BPFFS / "hooks", BPFFS, top):
+        path.rmdir()
+    top.symlink_to(TOP)
+    try:
+        equal(run("load", "-", input=rule).returncode, ERROR)
+        equal(list(TOP.glob("policy")), [], "what a link leads to")
+    finally:
+        top.unlink()
+        shutil.rmtree(TOP / "policy", ignore_errors=True)
+    with policy(rule):
+        equal(top.stat().st_mode & 0o777, 0o700)
+
+
 def test_failure_changes_nothing():
     with files(), policy(f"-a deny,exit -F path={HELD}/file -F perm=w\n"):
         for rules in ("nonsense\n", "-a deny,exit -S access\n", "-a deny,exit -S shmat\n",
