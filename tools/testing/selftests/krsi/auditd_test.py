@@ -27,8 +27,11 @@ def counters():
 
 
 @contextlib.contextmanager
-def auditd():
-    """Debian's auditd, which writes to a directory that is yielded as the log's path."""
+def auditd(plugin=False):
+    """Debian's auditd, which writes to a directory that is yielded as the log's path.
+
+    With a plugin, what that gets is in plugin.log beside the log.
+    """
     with tempfile.TemporaryDirectory() as name:
         config = pathlib.Path(name) / "config"
         config.mkdir()
@@ -42,6 +45,14 @@ def auditd():
             "disk_full_action = IGNORE\ndisk_error_action = IGNORE\n"
             f"plugin_dir = {config / 'plugins.d'}\n")
         (config / "auditd.conf").chmod(0o640)
+        if plugin:
+            script = config / "plugin"
+            script.write_text(f"#!/bin/sh\nexec cat >>{log.with_name('plugin.log')}\n")
+            script.chmod(0o750)
+            (config / "plugins.d/krsi.conf").write_text(
+                f"active = yes\ndirection = out\npath = {script}\ntype = always\n"
+                "format = string\n")
+            (config / "plugins.d/krsi.conf").chmod(0o640)
         with subprocess.Popen(["auditd", "-n", "-s", "enable", "-c", str(config)],
                               stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as daemon:
             try:
@@ -128,6 +139,47 @@ def test_found_by_key():
         assert re.search(r"^1 +second$", report, re.M), report
         text = run("ausearch", "--input", str(log), "-k", "krsi-key", "-i").stdout
         assert "path=/a/path" in text and "errno=" in text, text
+
+
+def test_plugin():
+    """A plugin of auditd gets the record, in the event of the system call."""
+    if not ACTIVE:
+        return
+    with auditd(plugin=True) as log, policy():
+        pid = triggered()
+        wait_for(log, "lsm=krsi ")
+        wait_for(log, "type=PROCTITLE")
+        heard = log.with_name("plugin.log")
+        until = time.monotonic() + 20
+        while not (heard.exists() and "lsm=krsi " in heard.read_text()):
+            assert time.monotonic() < until, "the plugin does not get the record"
+            time.sleep(0.1)
+        (record,) = (line for line in heard.read_text().splitlines() if " lsm=krsi " in line)
+        assert "type=KERNEL_OTHER" in record and f" pid={pid} " in record, record
+        (event,) = ausearch(log, "-k", "krsi-key")
+        assert any(re.search(r"msg=.*", record)[0] in line for line in event), (record, event)
+
+
+def test_reports():
+    """What aureport counts and lists of an event with a record of KRSI."""
+    if not ACTIVE:
+        return
+    with auditd() as log, policy():
+        pid = triggered()
+        wait_for(log, "lsm=krsi ")
+        wait_for(log, "type=PROCTITLE")
+
+        def report(*args):
+            return run("aureport", "--input", str(log), *args).stdout
+
+        assert re.search(r"^Number of keys: 2$", report(), re.M), report()
+        executed = report("-x", "--summary")
+        assert re.search(rf"^\d+ +{os.path.realpath(sys.executable)}$", executed, re.M), executed
+        listed = report("-k")
+        assert re.search(r" krsi-key ", listed), listed
+        calls = report("-s")
+        assert re.search(rf" getpgid {pid} ", calls), calls
+        print("# " + report("-f").replace("\n", "\n# "))
 
 
 def test_beside_auditctl():
