@@ -5,7 +5,7 @@
 
 use super::{
     hook::{self, Access, Decided, Hook},
-    lower::System,
+    lower::{undecided, System},
     policy::{Attr, How, Op, Policy, Test, Text},
 };
 use serde::{Deserialize, Serialize};
@@ -169,7 +169,7 @@ fn hooks(event: &Event) -> Result<Vec<&'static Hook>, String> {
                 }
                 Ok(found)
             }
-            Decided::ByNone(_) => Err(format!("no hook decides {name}")),
+            Decided::ByNone(hook, _) => Err(undecided(name, hook)),
             Decided::Unknown => Err(format!("there is no system call '{name}'")),
         },
         (None, None) => Err("the event says neither 'hook' nor 'syscall'".into()),

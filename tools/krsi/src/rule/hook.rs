@@ -5,7 +5,10 @@
 //! A rule decides an operation, whichever system call asks for it: unlink(2), unlinkat(2) and
 //! io_uring's are one hook.
 
-use super::policy::{Attr, Op, Test};
+use super::{
+    policy::{Attr, Op, Test},
+    syscalls::SYSCALLS,
+};
 
 /// A path that a hook knows, by the numbers of its arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -283,6 +286,19 @@ pub const HOOKS: &[Hook] = &[
     pathless("syslog"),
     plain("quotactl"),
     plain("sb_statfs"),
+    pathless("shm_alloc_security"),
+    pathless("shm_associate"),
+    pathless("shm_shmctl"),
+    pathless("shm_shmat"),
+    pathless("sem_alloc_security"),
+    pathless("sem_associate"),
+    pathless("sem_semctl"),
+    pathless("sem_semop"),
+    pathless("msg_queue_alloc_security"),
+    pathless("msg_queue_associate"),
+    pathless("msg_queue_msgctl"),
+    pathless("msg_queue_msgsnd"),
+    pathless("msg_queue_msgrcv"),
 ];
 
 /// The hook of this name.
@@ -309,8 +325,8 @@ pub fn of_access(access: u8) -> impl Iterator<Item = &'static Hook> {
 pub enum Decided {
     /// These hooks.
     By(Vec<(&'static Hook, Vec<Test>)>),
-    /// None; this is what to do instead.
-    ByNone(&'static str),
+    /// None, but for a hook that rules do not use, if there is one; this is what to do instead.
+    ByNone(Option<&'static str>, &'static str),
     Unknown,
 }
 
@@ -324,6 +340,8 @@ enum When {
     NotMasked(u64, u64),
     /// If it is this system call that asks for this capability.
     Capability(u64),
+    /// If it is one of the system calls of the row that asks.
+    Asked,
 }
 
 /// Of enum kernel_read_file_id, compressed modules too, and of enum kernel_load_data_id.
@@ -345,7 +363,14 @@ type Row = (&'static [&'static str], &'static [(&'static str, When)]);
 /// Which hooks decide which system calls.
 const DECIDED: &[Row] = &[
     (
-        &["open", "openat", "openat2", "creat", "open_by_handle_at"],
+        &[
+            "open",
+            "openat",
+            "openat2",
+            "creat",
+            "open_by_handle_at",
+            "mq_open",
+        ],
         &[("file_open", When::Always)],
     ),
     (
@@ -370,7 +395,10 @@ const DECIDED: &[Row] = &[
     // Opening makes ordinary files, and asks this hook too.
     (
         &["mknod", "mknodat"],
-        &[("path_mknod", When::NotMasked(S_IFMT, S_IFREG))],
+        &[
+            ("path_mknod", When::NotMasked(S_IFMT, S_IFREG)),
+            ("path_mknod", When::Asked),
+        ],
     ),
     (&["symlink", "symlinkat"], &[("path_symlink", When::Always)]),
     (&["link", "linkat"], &[("path_link", When::Always)]),
@@ -512,7 +540,6 @@ const DECIDED: &[Row] = &[
             "swapon",
             "swapoff",
             "setns",
-            "unshare",
             "fsopen",
             "fspick",
             "mount_setattr",
@@ -520,6 +547,14 @@ const DECIDED: &[Row] = &[
             "lookup_dcookie",
         ],
         &[("capable", When::Capability(CAP_SYS_ADMIN))],
+    ),
+    // A user namespace needs no capability. Also asked for clone(2) with CLONE_NEWUSER.
+    (
+        &["unshare"],
+        &[
+            ("capable", When::Capability(CAP_SYS_ADMIN)),
+            ("userns_create", When::Always),
+        ],
     ),
     (&["acct"], &[("capable", When::Capability(CAP_SYS_PACCT))]),
     (
@@ -661,44 +696,110 @@ const DECIDED: &[Row] = &[
         &["statfs", "fstatfs", "statfs64", "fstatfs64"],
         &[("sb_statfs", When::Always)],
     ),
+    (
+        &["shmget"],
+        &[
+            ("shm_alloc_security", When::Always),
+            ("shm_associate", When::Always),
+        ],
+    ),
+    (&["shmctl"], &[("shm_shmctl", When::Always)]),
+    (&["shmat"], &[("shm_shmat", When::Always)]),
+    (
+        &["semget"],
+        &[
+            ("sem_alloc_security", When::Always),
+            ("sem_associate", When::Always),
+        ],
+    ),
+    (&["semctl"], &[("sem_semctl", When::Always)]),
+    (
+        &["semop", "semtimedop", "semtimedop_time64"],
+        &[("sem_semop", When::Always)],
+    ),
+    (
+        &["msgget"],
+        &[
+            ("msg_queue_alloc_security", When::Always),
+            ("msg_queue_associate", When::Always),
+        ],
+    ),
+    (&["msgctl"], &[("msg_queue_msgctl", When::Always)]),
+    (&["msgsnd"], &[("msg_queue_msgsnd", When::Always)]),
+    (&["msgrcv"], &[("msg_queue_msgrcv", When::Always)]),
 ];
 
-/// What to do about a system call that no hook decides.
-const INSTEAD: &[(&[&str], &str)] = &[
+/// What rules do not decide, the hook that could, and what to do instead.
+const INSTEAD: &[(&[&str], Option<&str>, &str)] = &[
     (
         &["access", "faccessat", "faccessat2", "chdir", "fchdir"],
+        Some("inode_permission"),
         "a rule about what is done with the file then, such as -S openat or -w path -p r",
     ),
     (
         &["close", "dup", "dup2", "dup3", "close_range"],
+        None,
         "a rule about how the file was had, such as -S openat",
     ),
     (
-        &["utime", "utimes", "futimesat", "utimensat"],
-        "auditctl for this rule, or -S chmod,chown: the hooks of times know no path",
+        &[
+            "utime",
+            "utimes",
+            "futimesat",
+            "utimensat",
+            "utimensat_time64",
+        ],
+        Some("inode_setattr"),
+        "auditctl for this rule, or -S chmod,chown",
+    ),
+    (
+        &["file_getattr"],
+        Some("inode_file_getattr"),
+        "auditctl for this rule",
+    ),
+    (
+        &["file_setattr"],
+        Some("inode_file_setattr"),
+        "auditctl for this rule",
+    ),
+    (
+        &["mq_unlink"],
+        Some("inode_unlink"),
+        "auditctl for this rule",
+    ),
+    (
+        &["keyctl", "add_key", "request_key"],
+        Some("key_permission"),
+        "auditctl for this rule, or a BPF program of your own",
     ),
     (
         &["exit", "exit_group", "wait4", "waitid"],
+        None,
         "auditctl for this rule: nothing is decided when a task ends",
     ),
     (
         &["ipc", "socketcall"],
+        None,
         "the system calls that are behind it, such as -S connect or -S shmat",
     ),
     (
         &["io_uring_enter", "io_uring_register", "io_submit"],
+        None,
         "the operations, such as -S openat: rules see them whoever asks",
     ),
 ];
 
 /// What decides the system call `name`.
 pub fn deciding(name: &str) -> Decided {
-    let Some(known) = super::syscalls::SYSCALLS.iter().find(|row| row.0 == name) else {
+    let Some(known) = SYSCALLS.iter().find(|row| row.0 == name) else {
         return Decided::Unknown;
     };
-    let Some((_, hooks)) = DECIDED.iter().find(|(names, _)| names.contains(&name)) else {
-        let instead = INSTEAD.iter().find(|(names, _)| names.contains(&name));
-        return Decided::ByNone(instead.map_or("auditctl for this rule", |(_, text)| *text));
+    let Some((names, hooks)) = DECIDED.iter().find(|(names, _)| names.contains(&name)) else {
+        let row = INSTEAD.iter().find(|(names, ..)| names.contains(&name));
+        return match row {
+            Some((_, hook, instead)) => Decided::ByNone(*hook, instead),
+            None => Decided::ByNone(None, "auditctl for this rule"),
+        };
     };
     let tests = |when| match when {
         When::Always => vec![],
@@ -721,6 +822,11 @@ pub fn deciding(name: &str) -> Decided {
                 Test::syscalls(&[(known.1, known.2)]),
             ]
         }
+        When::Asked => {
+            let rows = SYSCALLS.iter().filter(|row| names.contains(&row.0));
+            let numbers: Vec<_> = rows.map(|row| (row.1, row.2)).collect();
+            vec![Test::syscalls(&numbers)]
+        }
     };
     Decided::By(
         hooks
@@ -733,9 +839,11 @@ pub fn deciding(name: &str) -> Decided {
 /// The system calls that have hooks, as the documentation has them.
 #[cfg(test)]
 pub fn table() -> impl Iterator<Item = (&'static [&'static str], Vec<&'static str>)> {
-    DECIDED
-        .iter()
-        .map(|(names, hooks)| (*names, hooks.iter().map(|(hook, _)| *hook).collect()))
+    DECIDED.iter().map(|(names, hooks)| {
+        let mut hooks: Vec<_> = hooks.iter().map(|(hook, _)| *hook).collect();
+        hooks.dedup();
+        (*names, hooks)
+    })
 }
 
 #[cfg(test)]
@@ -755,8 +863,8 @@ mod tests {
                 assert!(!hooks.is_empty());
             }
         }
-        for name in INSTEAD.iter().flat_map(|(names, _)| names.iter()) {
-            assert!(matches!(deciding(name), Decided::ByNone(_)), "{name}");
+        for name in INSTEAD.iter().flat_map(|(names, ..)| names.iter()) {
+            assert!(matches!(deciding(name), Decided::ByNone(..)), "{name}");
         }
         assert!(matches!(deciding("nonsense"), Decided::Unknown));
     }

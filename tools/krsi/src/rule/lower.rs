@@ -393,14 +393,22 @@ fn chosen(rule: &ast::Rule, others: &[&'static Hook]) -> Lowering<Vec<Case>> {
                     }
                 }
             }
-            Decided::ByNone(instead) => {
-                let message = format!("no hook decides {name}");
+            Decided::ByNone(hook, instead) => {
+                let message = undecided(name, hook);
                 return Err(Wrong::new(*at, message, instead));
             }
             Decided::Unknown => return Err(unknown_syscall(name, *at)),
         }
     }
     Ok(cases)
+}
+
+/// Why no rule is about a system call.
+pub fn undecided(name: &str, hook: Option<&str>) -> String {
+    match hook {
+        Some(hook) => format!("rules do not use {hook}, the hook that decides {name}"),
+        None => format!("no hook that rules are about decides {name}"),
+    }
 }
 
 fn unknown_syscall(name: &str, at: Span) -> Wrong {

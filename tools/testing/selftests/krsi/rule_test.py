@@ -15,6 +15,8 @@ import pathlib
 import random
 import shutil
 import socket
+import stat
+import struct
 import subprocess
 import sys
 import tempfile
@@ -407,6 +409,73 @@ def test_system_calls():
         equal([number > 0 for number in hits], [True, True, True, True, False, True], hits)
 
 
+def test_ipc():
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.shmat.restype = ctypes.c_void_p
+
+    def call(function, *args):
+        ctypes.set_errno(0)
+        done = function(*args)
+        return 0 if ctypes.get_errno() == 0 else -ctypes.get_errno(), done
+
+    # IPC_PRIVATE, IPC_CREAT
+    shared = call(libc.shmget, 0, 4096, 0o1600)[1]
+    queue = call(libc.msgget, 0, 0o1600)[1]
+    semaphore = call(libc.semget, 0, 1, 0o1600)[1]
+    message = ctypes.create_string_buffer(b"\1" + b"\0" * 15)
+    step = ctypes.create_string_buffer(struct.pack("hhh", 0, 1, 0))
+    tries = {
+        "shmget": (libc.shmget, 0, 4096, 0o1600), "shmat": (libc.shmat, shared, None, 0),
+        "shmctl": (libc.shmctl, shared, 0, None), "semget": (libc.semget, 0, 1, 0o1600),
+        "semop": (libc.semop, semaphore, step, 1), "semctl": (libc.semctl, semaphore, 0, 0),
+        "msgget": (libc.msgget, 0, 0o1600), "msgsnd": (libc.msgsnd, queue, message, 1, 0o4000),
+        "msgrcv": (libc.msgrcv, queue, message, 1, 0, 0o4000),
+        "msgctl": (libc.msgctl, queue, 0, None),
+    }
+    for name, what in tries.items():
+        with policy(f"-a deny=EXDEV,exit -S {name} -F pid={os.getpid()}\n"):
+            equal(call(*what)[0], -errno.EXDEV, name)
+        with policy(f"-a deny=EXDEV,exit -S {name} -F pid=1\n"):
+            assert call(*what)[0] != -errno.EXDEV, name
+
+
+def test_user_namespaces():
+    """Whoever makes one: unshare(2) and clone(2), without any capability."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    newuser = 0x10000000
+
+    def unshare():
+        os.setresuid(65534, 65534, 65534)
+        return 0 if libc.unshare(newuser) == 0 else ctypes.get_errno()
+
+    def clone():
+        os.setresuid(65534, 65534, 65534)
+        pid = libc.syscall(56, newuser | 17, 0, 0, 0, 0)
+        if pid == 0:
+            os._exit(0)
+        return 0 if pid > 0 else ctypes.get_errno()
+
+    def in_child(function):
+        pid = os.fork()
+        if pid == 0:
+            os._exit(function())
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+    equal((in_child(unshare), in_child(clone)), (0, 0))
+    with policy("-a deny=EXDEV,exit -S unshare\n"):
+        equal((in_child(unshare), in_child(clone)), (errno.EXDEV, errno.EXDEV))
+        equal(shell("unshare -m true").returncode, 1, "a namespace that needs a capability")
+        equal(shell("true").returncode, 0)
+
+
+def test_mknod():
+    with files(), policy(f"-a deny,exit -S mknod -F dir={HELD}\n"):
+        for mode in (stat.S_IFREG, stat.S_IFIFO, stat.S_IFSOCK, 0):
+            equal(attempt(os.mknod, HELD / "new", mode | 0o600), errno.EPERM, oct(mode))
+            equal(attempt(os.mknod, FREE / f"new{mode}", mode | 0o600), 0, oct(mode))
+        equal(write(HELD / "new"), 0, "opening makes a file, and is no mknod(2)")
+
+
 def test_ptrace():
     """Attaching, but not what ps(1) reads."""
     class Iovec(ctypes.Structure):
@@ -572,7 +641,7 @@ def test_directories_of_others():
 
 def test_failure_changes_nothing():
     with files(), policy(f"-a deny,exit -F path={HELD}/file -F perm=w\n"):
-        for rules in ("nonsense\n", "-a deny,exit -S access\n", "-a deny,exit -S shmat\n",
+        for rules in ("nonsense\n", "-a deny,exit -S access\n", "-a deny,exit -S keyctl\n",
                       "-b 64\n"):
             load(rules, status=ERROR)
             equal(write(HELD / "file"), errno.EPERM, rules)
@@ -720,7 +789,8 @@ OTHER_CALLS = ["mmap", "mprotect", "umount2", "settimeofday", "init_module", "so
                "setuid", "setgid", "setgroups", "prctl", "capset", "capget", "bpf", "quotactl",
                "statfs"]
 PATHLESS_CALLS = ["adjtimex", "delete_module", "sethostname", "unshare", "kill", "ptrace", "setpriority", "sched_setscheduler", "setpgid", "getpgid",
-                  "getsid", "prlimit64", "syslog", "perf_event_open"]
+                  "getsid", "prlimit64", "syslog", "perf_event_open", "shmget", "shmctl", "shmat",
+                  "semget", "semctl", "semop", "msgget", "msgctl", "msgsnd", "msgrcv"]
 # Those that are not asked of the machine while this runs, and never match what does.
 NEVER = "uid=54321"
 
