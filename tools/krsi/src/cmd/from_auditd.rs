@@ -29,6 +29,8 @@ const RULES: &str = "/etc/audit/rules.d";
 enum Class {
     AsItIs,
     Better,
+    /// What permissions refuse is not seen, which may be what the rule is for.
+    SeesLess,
     Stays,
 }
 
@@ -121,11 +123,16 @@ fn classify(file: &str, line: &str) -> Option<(Class, String)> {
     if let Some(why) = misleading(&source) {
         return Some((Class::Stays, why.into()));
     }
-    if let Err(errors) = lower(vec![source], &Machine) {
-        let error = errors.first()?;
-        let why = format!("{}; {}", error.message, error.expected);
-        return Some((Class::Stays, why));
-    }
+    let lowered = match lower(vec![source], &Machine) {
+        Ok(lowered) => lowered,
+        Err(errors) => {
+            let error = errors.first()?;
+            let why = format!("{}; {}", error.message, error.expected);
+            return Some((Class::Stays, why));
+        }
+    };
+    let hooks = lowered.policy.hooks();
+    let sees_less = hooks.iter().any(|hook| hook.comes_after_permissions());
     let mut better = Vec::new();
     let names = |field: &Field| matches!(field, Field::Named("path" | "dir" | "exe"));
     let by_name = match &statement.statement {
@@ -143,6 +150,13 @@ fn classify(file: &str, line: &str) -> Option<(Class, String)> {
     if by_name {
         better.push("names stay held when their files are replaced or made later");
     }
+    if sees_less {
+        better.insert(
+            0,
+            "attempts that permissions or capabilities refuse are not recorded",
+        );
+        return Some((Class::SeesLess, better.join("; ")));
+    }
     Some(if better.is_empty() {
         (Class::AsItIs, "the same calls are recorded".into())
     } else {
@@ -156,6 +170,10 @@ impl Report {
         let classes = [
             (Class::AsItIs, "These run as they are:"),
             (Class::Better, "These run better:"),
+            (
+                Class::SeesLess,
+                "These run, but see no attempts that permissions refuse; auditd does:",
+            ),
             (Class::Stays, "These stay with auditd:"),
         ];
         for (class, head) in classes {
@@ -197,7 +215,12 @@ mod tests {
 
     #[test]
     fn rules_are_told_apart() {
-        assert_eq!(class("-w /etc/passwd -p wa -k id"), Some(Class::Better));
+        assert_eq!(class("-w /etc/passwd -p wa -k id"), Some(Class::SeesLess));
+        assert_eq!(
+            class("-a always,exit -S sethostname"),
+            Some(Class::SeesLess)
+        );
+        assert_eq!(class("-a always,exit -S connect"), Some(Class::Better));
         assert_eq!(
             class("-a always,exit -F raddr=10.0.0.1 -F uid=0"),
             Some(Class::AsItIs)
@@ -213,7 +236,7 @@ mod tests {
         );
         assert_eq!(
             class("-a always,exit -S execve -F uid=0"),
-            Some(Class::Better)
+            Some(Class::SeesLess)
         );
         assert_eq!(class("-b 8192"), Some(Class::Stays));
         assert_eq!(class("-a nonsense"), Some(Class::Stays));

@@ -306,6 +306,28 @@ pub fn find(name: &str) -> Option<&'static Hook> {
     HOOKS.iter().find(|hook| hook.name == name)
 }
 
+/// Hooks that are asked before the kernel's own checks, or where there is nothing to check.
+const FIRST: &[&str] = &[
+    "file_truncate",
+    "file_permission",
+    "file_ioctl",
+    "file_fcntl",
+    "file_lock",
+    "mmap_file",
+    "file_mprotect",
+    "task_alloc",
+    "task_prctl",
+    "capget",
+    "userns_create",
+];
+
+impl Hook {
+    /// Whether what permissions or capabilities refuse does not come as far as this hook.
+    pub fn comes_after_permissions(&self) -> bool {
+        !FIRST.contains(&self.name) && !self.name.starts_with("socket_")
+    }
+}
+
 /// The hooks that `-w path -p` is about, those without a path left out.
 pub fn of_access(access: u8) -> impl Iterator<Item = &'static Hook> {
     // The rest is asked about by name only: opening decided it already, or nobody asks -p for it.
@@ -880,6 +902,14 @@ mod tests {
             .map(|(names, hooks)| format!("\"{}\",\"{}\"", names.join(" "), hooks.join(" ")))
             .collect();
         assert_eq!(text.lines().skip(1).collect::<Vec<_>>(), rows);
+    }
+
+    #[test]
+    fn hooks_that_are_asked_first_are_there() {
+        assert!(FIRST.iter().all(|name| find(name).is_some()));
+        assert!(!find("socket_connect").unwrap().comes_after_permissions());
+        assert!(find("file_open").unwrap().comes_after_permissions());
+        assert!(find("capable").unwrap().comes_after_permissions());
     }
 
     #[test]

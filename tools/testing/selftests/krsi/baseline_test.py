@@ -17,6 +17,7 @@ import json
 import os
 import pathlib
 import re
+import subprocess
 import sys
 import tempfile
 import time
@@ -209,10 +210,39 @@ def compare(results, auditctl, krsi):
         results.case(f"krsi {key}", good, f"auditctl {auditctl[key]}", f"krsi {found}")
 
 
+def refused(results):
+    """What permissions refuse: seen by auditctl's rules, not by KRSI's."""
+    rule = "-w /etc/shadow -p r -k shadow-read"
+
+    def found():
+        with auditd() as log:
+            if auditctl:
+                run("auditctl", *rule.split())
+            else:
+                assert subprocess.run(["krsi", "load", "-"], input=rule, text=True, check=False,
+                                      stdout=subprocess.DEVNULL).returncode == 0
+            try:
+                for user in (65534, 0):
+                    subprocess.run(["cat", "/etc/shadow"], user=user, group=user,
+                                   extra_groups=[], check=False,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            finally:
+                run(*("auditctl", "-D") if auditctl else ("krsi", "unload"))
+            settle(log)
+            calls = [record for records in ausearch(log, "-w", "-k", "shadow-read")
+                     for record in records if record.startswith("type=SYSCALL")]
+            return sorted(re.search(r" uid=(\d+) ", call)[1] for call in calls
+                          if ' comm="cat" ' in call)
+
+    for auditctl, wanted in ((True, ["0", "65534"]), (False, ["0"])):
+        users = found()
+        results.case(f"refused: {'auditctl' if auditctl else 'krsi'}", users == wanted, users)
+
+
 def main():
     every = list(rules())
     krsi_keys = [key for key in every if key not in REFUSED]
-    own = len(REFUSED) + 1 + len(krsi_keys) + len(ALONE) + 2
+    own = len(REFUSED) + 1 + len(krsi_keys) + len(ALONE) + 4
     results = Results(len(every) + (own if ACTIVE else 0))
     run(sys.executable, str(TRIGGER), "--prepare")
 
@@ -238,6 +268,7 @@ def main():
         lost = [name for name in after if after[name] != before[name] and
                 (name.startswith("lost") or name == "no_syscall")]
         results.case("krsi loses nothing", not lost, lost)
+        refused(results)
     if sys.argv[1:]:
         flat = [{"by": by, "key": key, "trigger": trigger, "paths": paths, "count": count}
                 for by, found in every_event.items() for key, counter in found.items()
