@@ -150,17 +150,30 @@ def settle(log):
         time.sleep(1)
 
 
+def classes():
+    """What `krsi rule --from-auditd` says of each rule that audit has, by key."""
+    done = run("krsi", "rule", "--json", "--from-auditd")
+    assert done.returncode == 0, done.stderr
+    found = {}
+    for item in json.loads(done.stdout)["rules"]:
+        key = re.search(r"(-k |key=)(\S+)", item["rule"])[2]
+        assert (item["file"], key in found) == ("auditctl -l", False), item
+        found[key] = item["class"]
+    return found
+
+
 def by_auditctl():
-    """What each rule finds if audit runs them all."""
+    """What each rule finds if audit runs them all, and what krsi would make of them."""
     with auditd() as log:
         done = run("auditctl", "-R", str(RULES))
         listed = run("auditctl", "-l").stdout.splitlines()
         assert (done.returncode, len(listed)) == (0, len(rules())), (done.stderr, listed)
         # A process that audit's context is made for, since it comes after the rules.
         pids = json.loads(run(sys.executable, str(TRIGGER)).stdout)
+        found = classes() if ACTIVE else {}
         run("auditctl", "-D")
         settle(log)
-        return {key: events(log, key, pids, False) for key in rules()}
+        return {key: events(log, key, pids, False) for key in rules()}, found
 
 
 @contextlib.contextmanager
@@ -242,16 +255,21 @@ def refused(results):
 def main():
     every = list(rules())
     krsi_keys = [key for key in every if key not in REFUSED]
-    own = len(REFUSED) + 1 + len(krsi_keys) + len(ALONE) + 4
+    own = len(REFUSED) + 1 + len(krsi_keys) + len(ALONE) + 5
     results = Results(len(every) + (own if ACTIVE else 0))
     run(sys.executable, str(TRIGGER), "--prepare")
 
-    auditctl = by_auditctl()
+    auditctl, classified = by_auditctl()
     for key, found in auditctl.items():
         results.case(f"auditctl {key}", any(trigger == key for trigger, _ in found), found)
     every_event = {"auditctl": auditctl}
     if ACTIVE:
         refusals(results)
+        # Those that load, but find nothing, stay as well.
+        stay = sorted([*REFUSED, "scope-setuid-root"])
+        good = sorted(key for key in classified if classified[key] == "stays") == stay and \
+            sorted(classified) == sorted(every)
+        results.case("krsi rule --from-auditd", good, classified)
         before = counters()
         krsi, text = by_krsi(krsi_keys)
         every_event["krsi"] = krsi
