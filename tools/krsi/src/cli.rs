@@ -64,7 +64,8 @@ pub enum Command {
     ///
     /// Rules are auditctl's, as in /etc/audit/rules.d, with the actions deny, deny=ERRNO and kill,
     /// and fields of KRSI's own: argv[N], argv, env[NAME], comm, cgroup, pexe, raddr, rport. Each
-    /// mistake is shown with its line, its column and what was expected. An event is a JSON object
+    /// mistake is shown with its line, its column and what was expected. Rules are compiled, too;
+    /// only the kernel's verifier has not seen the programs then. An event is a JSON object
     /// with `hook` or `syscall`, and fields called as in rules: path, perm, exe, uid and so on.
     Check(Check),
     /// Change the rules that are in force, with auditctl's options

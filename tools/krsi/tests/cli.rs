@@ -366,6 +366,27 @@ fn rules_that_are_refused() {
     assert_eq!(run.out, include_str!("data/rules/refused.expected"));
 }
 
+/// What is well formed, and more than a program can have.
+#[test]
+fn rules_that_are_too_many() {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("many.rules");
+    let rule = |number| format!("-a deny,exit -S execve -F argv[{number}]=x\n");
+    let text: String = (0..50).map(rule).collect();
+    fs::write(&file, format!("# many\n{text}")).unwrap();
+    let run = run(&["check", file.to_str().unwrap()]);
+    assert_eq!((run.status, run.err.as_str()), (1, ""));
+    let place = format!(
+        "{}:2:1: rules on bprm_check_security test more",
+        file.display()
+    );
+    assert!(run.out.contains(&place), "{}", run.out);
+    assert!(
+        run.out.contains("cannot be loaded; errors: 1"),
+        "{}",
+        run.out
+    );
+}
+
 #[test]
 fn events_are_decided() {
     let args = [

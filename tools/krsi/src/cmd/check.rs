@@ -8,8 +8,10 @@ use crate::{
     error::{Error, Exit, Result},
     rule::{
         self,
+        emit::{emit, Anywhere},
         eval::{eval, Decision, Event},
         lower::{lower, Lowered, Source},
+        plan::plan,
         system::Machine,
         Line, SyntaxError,
     },
@@ -80,6 +82,10 @@ pub fn run(args: &cli::Check) -> Result<Exit> {
             Err(errors) => report.errors = errors,
         }
     }
+    if let Some(error) = lowered.as_ref().and_then(compile) {
+        report.errors.push(error);
+        lowered = None;
+    }
     if let Some(lowered) = &mut lowered {
         report.notes = std::mem::take(&mut lowered.notes);
         report.rules = Some(lowered.policy.rules.len());
@@ -114,6 +120,22 @@ pub fn run(args: &cli::Check) -> Result<Exit> {
         Exit::Success
     } else {
         Exit::Error
+    })
+}
+
+/// Why no programs can be made of the rules, as those of a kernel that has all that they need.
+fn compile(lowered: &Lowered) -> Option<SyntaxError> {
+    let policy = &lowered.policy;
+    let failed = emit(policy, &plan(policy), &Anywhere { audit: true }).err()?;
+    let rule = &policy.rules[failed.rule as usize];
+    Some(SyntaxError {
+        file: rule.file.clone(),
+        line: rule.line,
+        column: 1,
+        message: failed.why,
+        expected: "rules for fewer hooks, or fewer that differ in more than a value".into(),
+        text: rule.text.clone(),
+        width: rule.text.chars().count(),
     })
 }
 
@@ -159,7 +181,7 @@ fn text(report: &Report, lowered: Option<&Lowered>) -> String {
                 "{file}: well formed; statements: {}",
                 statements.len()
             ),
-            Some(_) => writeln!(text, "{file}: cannot be decided at hooks; errors: {errors}"),
+            Some(_) => writeln!(text, "{file}: cannot be loaded; errors: {errors}"),
             None => writeln!(text, "{file}: not well formed; errors: {errors}"),
         };
     }

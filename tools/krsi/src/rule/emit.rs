@@ -17,7 +17,7 @@
 use super::{
     asm::{Asm, Code, If, Label, Size, R},
     hook::{Access, Hook, Name, Node, Remote, Skip},
-    plan::{Branch, HookPlan, Plan, Step, Then},
+    plan::{Branch, HookPlan, Index, Plan, Step, Then},
     policy::{Attr, How, Op, Policy, Test, Text},
 };
 use libbpf_rs::libbpf_sys as sys;
@@ -142,14 +142,43 @@ pub struct Programs {
     pub names: Vec<u8>,
 }
 
-/// Compiles a plan. Errors say what the kernel lacks, or what is too large.
-pub fn emit(policy: &Policy, plan: &Plan, target: &dyn Target) -> Result<Programs, String> {
+/// Why a policy cannot be compiled.
+#[derive(Debug)]
+pub struct Failed {
+    /// The first rule of the hook whose program it is.
+    pub rule: Index,
+    /// What the kernel lacks, or what is too large.
+    pub why: String,
+}
+
+/// Compiles a plan.
+pub fn emit(policy: &Policy, plan: &Plan, target: &dyn Target) -> Result<Programs, Failed> {
     let mut programs = Programs::default();
     for hook in &plan.hooks {
-        let program = Emitter::new(policy, plan, hook, target, &mut programs)?.emit()?;
+        let program = Emitter::new(policy, plan, hook, target, &mut programs)
+            .and_then(Emitter::emit)
+            .map_err(|why| Failed {
+                rule: hook.first,
+                why,
+            })?;
         programs.programs.push(program);
     }
     Ok(programs)
+}
+
+/// A kernel that has every field, somewhere: for who wants to know whether a policy compiles.
+pub struct Anywhere {
+    pub audit: bool,
+}
+
+impl Target for Anywhere {
+    fn offset(&self, structure: &str, path: &str) -> Option<u32> {
+        Some((structure.len() + path.len()) as u32 * 8)
+    }
+
+    fn has_audit(&self) -> bool {
+        self.audit
+    }
 }
 
 struct Emitter<'a> {

@@ -233,8 +233,13 @@ impl Store {
     pub fn replace(&self, lowered: &Lowered) -> Result {
         let kernel = Kernel::load().map_err(|error| failed("read the kernel's types", &error))?;
         let plan = plan(&lowered.policy);
-        let programs = emit::emit(&lowered.policy, &plan, &Kernels(&kernel))
-            .map_err(|why| Error::new(format!("the policy cannot be compiled: {why}")))?;
+        let programs = emit::emit(&lowered.policy, &plan, &Kernels(&kernel)).map_err(|failed| {
+            let rule = &lowered.policy.rules[failed.rule as usize];
+            Error::new(format!(
+                "{}:{}: the policy cannot be compiled: {}",
+                rule.file, rule.line, failed.why
+            ))
+        })?;
         needs(&kernel, &lowered.policy, &plan)?;
 
         let old = self

@@ -16,7 +16,7 @@
 
 mod asm;
 pub mod ast;
-mod emit;
+pub mod emit;
 mod errno;
 mod error;
 pub mod eval;
@@ -26,7 +26,7 @@ mod lexer;
 pub mod load;
 pub mod lower;
 mod parse;
-mod plan;
+pub mod plan;
 pub mod policy;
 mod syscalls;
 pub mod system;

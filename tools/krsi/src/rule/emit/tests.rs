@@ -7,21 +7,6 @@ use crate::rule::{
     plan::plan,
 };
 
-/// A kernel that has every field, somewhere.
-struct Anywhere {
-    audit: bool,
-}
-
-impl Target for Anywhere {
-    fn offset(&self, structure: &str, path: &str) -> Option<u32> {
-        Some((structure.len() + path.len()) as u32 * 8)
-    }
-
-    fn has_audit(&self) -> bool {
-        self.audit
-    }
-}
-
 struct Nothing;
 
 impl System for Nothing {
@@ -49,7 +34,8 @@ fn compiled(text: &str, audit: bool) -> Option<Result<Programs, String>> {
         line,
     });
     let policy = lower(sources.collect(), &Nothing).ok()?.policy;
-    Some(emit(&policy, &plan(&policy), &Anywhere { audit }))
+    let programs = emit(&policy, &plan(&policy), &Anywhere { audit });
+    Some(programs.map_err(|failed| failed.why))
 }
 
 #[test]
