@@ -255,9 +255,18 @@ pub struct Check {
     /// Tell which rule decides this event, and why
     #[arg(long, value_name = "JSON")]
     pub event: Vec<String>,
-    /// The same for a file of events, one a line
+    /// The same for a file of events, one a line; what krsi exec --json writes will do
     #[arg(long, value_name = "FILE")]
     pub events: Vec<PathBuf>,
+    /// Take users from this file instead of /etc/passwd
+    #[arg(long, value_name = "FILE")]
+    pub passwd: Option<PathBuf>,
+    /// Take groups from this file instead of /etc/group
+    #[arg(long, value_name = "FILE")]
+    pub group: Option<PathBuf>,
+    /// Take it that this cgroup is there, and those above it; may be given several times
+    #[arg(long, value_name = "PATH")]
+    pub cgroup: Vec<String>,
     /// Files with rules, directories with files that end in .rules; - is the standard input
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,

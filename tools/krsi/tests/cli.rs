@@ -428,6 +428,58 @@ fn events_are_decided() {
     assert!(wrong.err.contains("--event is no event"), "{}", wrong.err);
 }
 
+/// What another machine has, and what was recorded there.
+#[test]
+fn events_of_another_machine() {
+    let file = |name: &str, text: &str| {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_string()
+    };
+    let rules = file(
+        "elsewhere.rules",
+        "-a deny,exit -S execve -F uid=web-elsewhere -F cgroup=/web/one -F argv[1]=-x\n\
+         -a deny=EACCES,exit -S execve -F gid=www-elsewhere -F env[A]=b\n",
+    );
+    let passwd = file("passwd", "web-elsewhere:x:333:334::/:/bin/false\n");
+    let group = file("group", "www-elsewhere:x:444:\n");
+    let exec = |gid, argv: &str| {
+        format!(
+            r#"{{"schema":1,"exec":{{"pid":7,"uid":333,"gid":{gid},"file":"/nowhere/x",
+            "argv":["x","{argv}"],"env":[{{"name":"A","values":["b"]}}],
+            "cgroup":{{"id":1,"path":"/web/one/below"}},"new":1}}}}"#
+        )
+        .replace('\n', "")
+    };
+    let events = file(
+        "recorded.json",
+        &[
+            r#"{"schema":1,"watching":true}"#,
+            &exec(1, "-x"),
+            &exec(444, "-y"),
+            &exec(1, "-y"),
+            r#"{"schema":1,"lost":{"arguments":0},"end":true}"#,
+        ]
+        .join("\n"),
+    );
+    assert_eq!(run(&["check", &rules]).status, 1);
+    let there = [
+        "--passwd", &passwd, "--group", &group, "--cgroup", "/web/one",
+    ];
+    let args = [
+        &["check", &rules, "--events", &events, "--json"][..],
+        &there,
+    ]
+    .concat();
+    let read = parsed(&good(&args));
+    let decided: Vec<_> = read["events"].as_array().unwrap().iter().collect();
+    let rules: Vec<_> = decided
+        .iter()
+        .map(|event| &event["decisions"][0]["rule"])
+        .collect();
+    assert_eq!(rules, [&json!(1), &json!(2), &json!(null)]);
+}
+
 #[test]
 fn rules_that_are_not_there() {
     let run = run(&["check", "--parse-only", "rules/none.rules"]);

@@ -8,12 +8,12 @@ use crate::{
     error::{Error, Exit, Result},
     rule::{
         self,
+        elsewhere::Elsewhere,
         emit::{emit, Anywhere},
         eval::{eval, Decision, Event},
         lower::{lower, Lowered, Source},
         plan::plan,
-        system::Machine,
-        Line, SyntaxError,
+        recorded, Line, SyntaxError,
     },
     ui,
 };
@@ -56,6 +56,11 @@ pub fn run(args: &cli::Check) -> Result<Exit> {
         hooks: None,
         events: Vec::new(),
     };
+    let system = Elsewhere {
+        users: args.passwd.as_deref().map(read).transpose()?,
+        groups: args.group.as_deref().map(read).transpose()?,
+        cgroups: args.cgroup.clone(),
+    };
     let mut sources = Vec::new();
     for path in files(&args.files)? {
         let text = read(&path)?;
@@ -77,7 +82,7 @@ pub fn run(args: &cli::Check) -> Result<Exit> {
     }
     let mut lowered = None;
     if report.errors.is_empty() && !args.parse_only {
-        match lower(sources, &Machine) {
+        match lower(sources, &system) {
             Ok(good) => lowered = Some(good),
             Err(errors) => report.errors = errors,
         }
@@ -97,8 +102,8 @@ pub fn run(args: &cli::Check) -> Result<Exit> {
                 .map(|hook| hook.name)
                 .collect(),
         );
-        for event in events(args)? {
-            let decided = eval(&lowered.policy, &event, &Machine);
+        for event in events(args, &system)? {
+            let decided = eval(&lowered.policy, &event, &system);
             let (decisions, lacks) = match decided {
                 Ok(decisions) => (Some(decisions), None),
                 Err(lacks) => (None, Some(lacks)),
@@ -139,25 +144,42 @@ fn compile(lowered: &Lowered) -> Option<SyntaxError> {
     })
 }
 
-/// The events of the command line and of the file.
-fn events(args: &cli::Check) -> Result<Vec<Event>> {
-    let wrong = |place: &str, error: serde_json::Error| {
-        Error::new(format!("{place} is no event: {error}"))
-            .hint(r#"for example {"syscall":"openat","path":"/etc/passwd","perm":"w","uid":0}"#)
-    };
+/// The events of the command line and of the files.
+fn events(args: &cli::Check, system: &Elsewhere) -> Result<Vec<Event>> {
     let mut events = Vec::new();
+    let mut add =
+        |place: &str, text: &str| {
+            match event(text, system) {
+            Ok(event) => events.extend(event),
+            Err(error) => return Err(Error::new(format!("{place} is no event: {error}")).hint(
+                r#"for example {"syscall":"openat","path":"/etc/passwd","perm":"w","uid":0}"#,
+            )),
+        }
+            Ok(())
+        };
     for text in &args.event {
-        events.push(serde_json::from_str(text).map_err(|error| wrong("--event", error))?);
+        add("--event", text)?;
     }
     for path in &args.events {
         for (number, line) in (1..).zip(read(path)?.lines()) {
             if !line.trim().is_empty() {
-                let place = format!("{}:{number}", path.display());
-                events.push(serde_json::from_str(line).map_err(|error| wrong(&place, error))?);
+                add(&format!("{}:{number}", path.display()), line)?;
             }
         }
     }
     Ok(events)
+}
+
+/// An event, as it is written for this command or by `krsi exec --json`, of which there are lines
+/// that are none.
+fn event(text: &str, system: &Elsewhere) -> serde_json::Result<Option<Event>> {
+    let object: serde_json::Value = serde_json::from_str(text)?;
+    match recorded::event(&object, system) {
+        None if recorded::is_remark(&object) => Ok(None),
+        // From the text, so that errors have their place.
+        None => serde_json::from_str(text).map(Some),
+        event => Ok(event),
+    }
 }
 
 fn text(report: &Report, lowered: Option<&Lowered>) -> String {

@@ -42,6 +42,9 @@ pub struct Event {
     pub argv: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub env: Option<BTreeMap<String, String>>,
+    /// Variables that are not in `env` may be there all the same.
+    #[serde(skip)]
+    pub env_in_part: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cgroup: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -335,6 +338,9 @@ fn texts<'a>(text: &Text, event: &'a Event) -> Result<Vec<&'a str>, String> {
             })
         }
         Text::Environment(name) => match &event.env {
+            Some(env) if event.env_in_part && !env.contains_key(name) => {
+                Err(format!("env[{name}]"))
+            }
             Some(env) => Ok(env.get(name).map(String::as_str).into_iter().collect()),
             None => Err("env".into()),
         },

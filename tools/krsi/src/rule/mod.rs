@@ -7,15 +7,17 @@
 //! - `parse`: words become statements;
 //! - `ast`: the statements;
 //! - `hook`, `syscalls`, `errno`: the hooks that rules are about, and numbers of names;
-//! - `lower`: statements become a policy, with the help of `system`;
+//! - `lower`: statements become a policy, with the help of `system` and `elsewhere`;
 //! - `policy`: rules with everything resolved;
 //! - `eval`: what a policy decides about an event, rule by rule: what the rest has to agree with;
+//! - `recorded`: events from what `krsi exec` has written;
 //! - `plan`: how a hook's rules are looked for;
 //! - `asm`, `emit`: a plan becomes programs;
 //! - `load`: programs come into force.
 
 mod asm;
 pub mod ast;
+pub mod elsewhere;
 pub mod emit;
 mod errno;
 mod error;
@@ -28,6 +30,7 @@ pub mod lower;
 mod parse;
 pub mod plan;
 pub mod policy;
+pub mod recorded;
 mod syscalls;
 pub mod system;
 

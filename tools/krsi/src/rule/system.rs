@@ -12,9 +12,8 @@ use std::{
 
 pub struct Machine;
 
-/// The number of a name in a file such as /etc/passwd.
-fn id(file: &str, name: &str) -> Option<u32> {
-    let text = fs::read_to_string(file).ok()?;
+/// The number of a name in what /etc/passwd and the like have.
+pub fn id(text: &str, name: &str) -> Option<u32> {
     text.lines().find_map(|line| {
         let mut fields = line.split(':');
         (fields.next() == Some(name)).then(|| fields.nth(1)?.parse().ok())?
@@ -23,11 +22,11 @@ fn id(file: &str, name: &str) -> Option<u32> {
 
 impl System for Machine {
     fn user(&self, name: &str) -> Option<u32> {
-        id("/etc/passwd", name)
+        id(&fs::read_to_string("/etc/passwd").ok()?, name)
     }
 
     fn group(&self, name: &str) -> Option<u32> {
-        id("/etc/group", name)
+        id(&fs::read_to_string("/etc/group").ok()?, name)
     }
 
     fn cgroup(&self, path: &str) -> Option<(u8, u64)> {

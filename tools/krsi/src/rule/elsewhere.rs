@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What rules mean on another machine, as far as somebody has said so: its users, groups and
+//! cgroups. The rest is as on this one.
+
+use super::{
+    lower::System,
+    system::{id, Machine},
+};
+
+#[derive(Default)]
+pub struct Elsewhere {
+    /// What it has for /etc/passwd and /etc/group.
+    pub users: Option<String>,
+    pub groups: Option<String>,
+    /// Paths of cgroups that there are, from the root of the hierarchy.
+    pub cgroups: Vec<String>,
+}
+
+/// Ids that no cgroup has which is there: they are counted from 1.
+const ASSUMED: u64 = 1 << 63;
+
+fn parts(path: &str) -> Vec<&str> {
+    let path = path.strip_prefix("/sys/fs/cgroup").unwrap_or(path);
+    path.split('/').filter(|part| !part.is_empty()).collect()
+}
+
+impl System for Elsewhere {
+    fn user(&self, name: &str) -> Option<u32> {
+        match &self.users {
+            Some(text) => id(text, name),
+            None => Machine.user(name),
+        }
+    }
+
+    fn group(&self, name: &str) -> Option<u32> {
+        match &self.groups {
+            Some(text) => id(text, name),
+            None => Machine.group(name),
+        }
+    }
+
+    fn cgroup(&self, path: &str) -> Option<(u8, u64)> {
+        let wanted = parts(path);
+        // Those above one are there, too.
+        let assumed = self.cgroups.iter().flat_map(|path| {
+            let parts = parts(path);
+            (1..=parts.len()).map(move |depth| parts[..depth].to_vec())
+        });
+        match assumed.zip(ASSUMED..).find(|(parts, _)| *parts == wanted) {
+            Some((parts, id)) => Some((u8::try_from(parts.len()).ok()?, id)),
+            None => Machine.cgroup(path),
+        }
+    }
+
+    fn resolve(&self, path: &str) -> String {
+        Machine.resolve(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_said_is_so() {
+        let there = Elsewhere {
+            users: Some("root:x:0:0::/:/bin/sh\nweb:x:333:334::/:/bin/false\n".into()),
+            groups: Some("www:x:444:\n".into()),
+            cgroups: vec!["/a/b".into(), "/sys/fs/cgroup/a/c".into()],
+        };
+        assert_eq!((there.user("web"), there.user("daemon")), (Some(333), None));
+        assert_eq!((there.group("www"), there.group("root")), (Some(444), None));
+        let id = |path| there.cgroup(path).unwrap();
+        assert_eq!((id("/a").0, id("/a/b").0, id("a/c/").0), (1, 2, 2));
+        assert_ne!(id("/a/b").1, id("/a/c").1);
+        assert_ne!(id("/a/b").1, id("/a").1);
+        assert!(there.cgroup("/none/here").is_none());
+        assert_eq!(Elsewhere::default().user("root"), Some(0));
+    }
+}
