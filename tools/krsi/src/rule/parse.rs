@@ -121,6 +121,34 @@ const SETTINGS: &[(&str, Option<(&str, u64)>)] = &[
     ("--reset_backlog_wait_time_actual", None),
 ];
 
+/// Options of auditctl's that are no part of rules, why, and what to do.
+pub const REFUSED: &[(&str, &str, &str)] = &[
+    (
+        "-q",
+        "rules are about names, so what is mounted in a directory is in it",
+        "dir= or -w alone",
+    ),
+    (
+        "-t",
+        "rules are about names, so there are no trees to trim",
+        "no such line",
+    ),
+    (
+        "-s",
+        "this shows how audit is",
+        "krsi status, or auditctl -s",
+    ),
+    ("-v", "this shows a version", "krsi --version"),
+    ("-h", "this shows help", "krsi rule --help"),
+    ("-m", "this writes a message to audit's log", "auditctl -m"),
+    ("--signal", "this is for auditd", "auditctl --signal"),
+    (
+        "-R",
+        "a file cannot load another",
+        "krsi rule -R FILE, or several files for krsi load",
+    ),
+];
+
 /// Every option, for suggestions and for who asks.
 const OPTIONS: &str = "-a, -A, -d, -w, -W, -D or -l; -S, -F, -C, -p, -k; or a setting such as -b";
 
@@ -204,11 +232,18 @@ impl Parts {
                     }
                     self.head(option, Head::Setting(name, Some(text)))
                 }
-                None => Err(Wrong::new(
-                    option.span(),
-                    format!("there is no option '{name}'"),
-                    OPTIONS,
-                )),
+                None => Err(
+                    match REFUSED.iter().find(|(refused, ..)| *refused == name) {
+                        Some((_, why, instead)) => {
+                            Wrong::new(option.span(), format!("{name}: {why}"), *instead)
+                        }
+                        None => Wrong::new(
+                            option.span(),
+                            format!("there is no option '{name}'"),
+                            OPTIONS,
+                        ),
+                    },
+                ),
             },
         }
     }

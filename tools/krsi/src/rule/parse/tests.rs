@@ -241,6 +241,15 @@ fn lines_are_counted() {
 fn errors() {
     for (line, column, width, message) in [
         ("-x", 1, 2, "there is no option '-x'"),
+        ("-R /etc/x.rules", 1, 2, "-R: a file cannot load another"),
+        (
+            "-q /a,/b",
+            1,
+            2,
+            "-q: rules are about names, so what is mounted in a directory is in it",
+        ),
+        ("-s", 1, 2, "-s: this shows how audit is"),
+        ("--signal stop", 1, 8, "--signal: this is for auditd"),
         ("-w", 3, 1, "-w lacks its value"),
         (
             "-w etc/passwd",
