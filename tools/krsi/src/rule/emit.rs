@@ -682,6 +682,13 @@ impl<'a> Emitter<'a> {
         Ok(())
     }
 
+    /// R1 = the socket, as the protocol has it, or 0. It is the first argument where there is an
+    /// address.
+    fn socket(&mut self) -> Result<(), String> {
+        self.argument(R1, 0);
+        self.field(Size::U64, R1, R1, "socket", "sk")
+    }
+
     /// The address of the other end, IPv4 as a part of IPv6, and its port.
     fn remote(&mut self) -> Result<(), String> {
         const AF_INET: i32 = 2;
@@ -690,8 +697,8 @@ impl<'a> Emitter<'a> {
             return Err(format!("{} has no remote address", self.hook.hook.name));
         };
         let port = self.attrs[&Attr::RemotePort];
-        let labels: [Label; 5] = std::array::from_fn(|_| self.asm.label());
-        let [absent, failed, ipv4, there, done] = labels;
+        let labels: [Label; 6] = std::array::from_fn(|_| self.asm.label());
+        let [absent, failed, ipv4, ipv6, there, done] = labels;
         match remote {
             Remote::Address(address, length) => {
                 self.argument(R3, address);
@@ -713,11 +720,18 @@ impl<'a> Emitter<'a> {
         self.asm.near_if(If::NotEqual, R0, 0, failed);
         self.asm.load(Size::U16, R1, STATE_R, state::SOCKADDR);
         self.asm.near_if(If::Equal, R1, AF_INET, ipv4);
+        self.asm.near_if(If::Equal, R1, AF_INET6, ipv6);
         if matches!(remote, Remote::Message(_)) {
-            // UDP takes no family for IPv4.
+            // Without a family it is that of the socket.
+            self.asm.near_if(If::NotEqual, R1, 0, absent);
+            self.socket()?;
             self.asm.near_if(If::Equal, R1, 0, ipv4);
+            self.field(Size::U16, R1, R1, "sock", "__sk_common.skc_family")?;
+            self.asm.near_if(If::NotEqual, R1, AF_INET6, ipv4);
+        } else {
+            self.asm.jump(absent);
         }
-        self.asm.near_if(If::NotEqual, R1, AF_INET6, absent);
+        self.asm.place(ipv6);
         self.asm.near_if(If::Less, R9, 24, absent);
         for part in 0..2 {
             self.asm
@@ -737,6 +751,7 @@ impl<'a> Emitter<'a> {
         self.asm.store(Size::U32, STATE_R, state::NETWORK + 20, R1);
 
         self.asm.place(there);
+        self.itself()?;
         self.asm.load(Size::U8, R1, STATE_R, state::SOCKADDR + 2);
         self.asm.load(Size::U8, R2, STATE_R, state::SOCKADDR + 3);
         self.asm.shl(R1, 8);
@@ -752,6 +767,60 @@ impl<'a> Emitter<'a> {
         self.asm
             .store_imm(Size::U32, STATE_R, state::REMOTE, ABSENT);
         self.asm.place(done);
+        Ok(())
+    }
+
+    /// No address is the machine itself: the address that the socket is bound to, or that of the
+    /// loopback. The kernel finds that only later.
+    fn itself(&mut self) -> Result<(), String> {
+        // As they lie in memory: ::ffff and 127.0.0.1.
+        const MAPPED: i32 = -65536;
+        const LOOPBACK: i32 = 0x0100_007f;
+        let labels: [Label; 5] = std::array::from_fn(|_| self.asm.label());
+        let [ipv4, lo, ipv6, lo6, other] = labels;
+        self.asm.load(Size::U64, R1, STATE_R, state::NETWORK + 8);
+        self.asm.near_if(If::NotEqual, R1, 0, other);
+        self.asm.load(Size::U32, R1, STATE_R, state::NETWORK + 20);
+        self.asm.near_if(If::NotEqual, R1, 0, other);
+        self.asm.load(Size::U32, R1, STATE_R, state::NETWORK + 16);
+        self.asm.near_if(If::Equal, R1, 0, ipv6);
+        self.asm.set(R2, MAPPED);
+        self.asm.mov32(R2, R2);
+        self.asm.near_if_reg(If::Equal, R1, R2, ipv4);
+        self.asm.jump(other);
+
+        self.asm.place(ipv4);
+        self.socket()?;
+        self.asm.near_if(If::Equal, R1, 0, lo);
+        self.field(Size::U32, R1, R1, "sock", "__sk_common.skc_rcv_saddr")?;
+        self.asm.near_if(If::Equal, R1, 0, lo);
+        self.asm.store(Size::U32, STATE_R, state::NETWORK + 20, R1);
+        self.asm.jump(other);
+        self.asm.place(lo);
+        self.asm
+            .store_imm(Size::U32, STATE_R, state::NETWORK + 20, LOOPBACK);
+        self.asm.jump(other);
+
+        // A socket that is bound to an address of IPv4 goes to the loopback of that.
+        self.asm.place(ipv6);
+        const BOUND: &str = "__sk_common.skc_v6_rcv_saddr";
+        if let Ok(bound) = self.offset("sock", BOUND) {
+            self.socket()?;
+            self.asm.near_if(If::Equal, R1, 0, lo6);
+            self.asm.load(Size::U64, R2, R1, bound);
+            self.asm.near_if(If::NotEqual, R2, 0, lo6);
+            self.asm.load(Size::U32, R1, R1, bound + 8);
+            self.asm.set(R2, MAPPED);
+            self.asm.mov32(R2, R2);
+            self.asm.near_if_reg(If::NotEqual, R1, R2, lo6);
+            self.asm
+                .store_imm(Size::U32, STATE_R, state::NETWORK + 16, MAPPED);
+            self.asm.jump(lo);
+        }
+        self.asm.place(lo6);
+        self.asm
+            .store_imm(Size::U8, STATE_R, state::NETWORK + 23, 1);
+        self.asm.place(other);
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use super::{
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
-    net::{IpAddr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
 /// A call of a hook. Fields are called as in rules; what is left out is not known.
@@ -402,7 +402,10 @@ fn answer(test: &Test, hook: &Hook, event: &Event, system: &dyn System) -> Answe
         } => match event.raddr {
             None => Answer::Lacks("raddr".into()),
             Some(address) => {
+                // No address is the machine itself.
                 let address = match address {
+                    IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.to_ipv6_mapped(),
+                    IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST,
                     IpAddr::V4(address) => address.to_ipv6_mapped(),
                     IpAddr::V6(address) => address,
                 };

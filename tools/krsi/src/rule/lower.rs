@@ -732,6 +732,13 @@ fn apply(
                 value: id,
             }
         }
+        (Field::Named("raddr"), Value::Text(value)) if is_no_address(value) => {
+            return Err(Wrong::new(
+                at,
+                "this is no address of another end: who connects to it connects to this machine",
+                "127.0.0.1 or ::1, or a network",
+            ))
+        }
         (Field::Named("raddr"), Value::Text(value)) => address(value, equal)
             .ok_or_else(|| Wrong::new(at, "this is no address", "an IP address or network"))?,
         (Field::Named(name @ ("a0" | "a1" | "a2" | "a3")), Value::Number(number)) => {
@@ -832,6 +839,12 @@ fn argument(
         op,
         value: u64::from(number as u32),
     })
+}
+
+fn is_no_address(text: &str) -> bool {
+    let address = text.strip_suffix("/32").or(text.strip_suffix("/128"));
+    let address = address.unwrap_or(text).parse::<IpAddr>();
+    address.is_ok_and(|address| address.is_unspecified())
 }
 
 fn address(text: &str, equal: bool) -> Option<Test> {

@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import errno
 import json
+import mmap
 import os
 import pathlib
 import random
@@ -28,7 +29,7 @@ from ktap import equal, run_all, skip_all
 KRSI = os.environ.get("KRSI", "krsi")
 BPFFS = pathlib.Path("/sys/fs/bpf/krsi/policy")
 CGROUPS = pathlib.Path("/sys/fs/cgroup")
-SUCCESS, ERROR = 0, 1
+SUCCESS, ERROR, NOT_ENFORCING = 0, 1, 4
 
 # Where files are made that rules are about, and where they are not.
 TOP = pathlib.Path(tempfile.mkdtemp(prefix="krsi_rule_"))
@@ -382,6 +383,104 @@ def test_messages():
             equal(attempt(sock.sendto, b"x", ("127.0.0.1", 9)), errno.EACCES)
             equal(attempt(sock.sendto, b"x", ("127.0.0.1", 10)), 0)
             equal(attempt(sock.sendto, b"x", ("127.0.0.2", 9)), 0)
+
+
+def test_ipv6():
+    shell("ip link set lo up")
+    with listener(socket.AF_INET6, "::1") as sock:
+        port = sock.getsockname()[1]
+        for network, code in (("::1", errno.EACCES), ("::/64", errno.EACCES), ("::2", 0),
+                              ("127.0.0.0/8", 0), ("::/0", errno.EACCES)):
+            with policy(f"-a deny=EACCES,exit -S connect -F raddr={network} -F rport={port}\n"):
+                equal(connect(("::1", port), socket.AF_INET6), code, network)
+
+
+def test_no_address_is_this_machine():
+    """0.0.0.0 and :: lead to where the socket is bound to, or to the loopback."""
+    shell("ip link set lo up; ip addr add 192.0.2.77/32 dev lo")
+    any4, any6 = ("0.0.0.0", 9), ("::", 9)
+
+    def bound(family, source, address, kind=socket.SOCK_STREAM):
+        with socket.socket(family, kind) as sock:
+            if source:
+                sock.bind((source, 0))
+            if kind == socket.SOCK_DGRAM:
+                return attempt(sock.sendto, b"x", address)
+            return attempt(sock.connect, address)
+
+    rules = "".join(f"-a deny={code},exit -S connect,sendto -F raddr={address}\n" for address, code in
+                    (("127.0.0.1", "EXDEV"), ("::1", "EBUSY"), ("192.0.2.77", "EISDIR")))
+    with policy(rules):
+        for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+            equal(bound(socket.AF_INET, None, any4, kind), errno.EXDEV, kind)
+            equal(bound(socket.AF_INET, "192.0.2.77", any4, kind), errno.EISDIR, kind)
+            equal(bound(socket.AF_INET6, None, any6, kind), errno.EBUSY, kind)
+            equal(bound(socket.AF_INET6, None, ("::ffff:0.0.0.0", 9), kind), errno.EXDEV, kind)
+            equal(bound(socket.AF_INET6, "::ffff:192.0.2.77", any6, kind), errno.EXDEV, kind)
+        equal(connect(("127.0.0.2", 9)), errno.ECONNREFUSED)
+    with policy("-a deny=EACCES,exit -S connect -F raddr=0.0.0.0/0\n"):
+        equal(connect(any4), errno.EACCES)
+        equal(connect(any6, socket.AF_INET6), errno.ECONNREFUSED, "no IPv4")
+    load("-a deny,exit -S connect -F raddr=0.0.0.0\n", status=ERROR)
+    load("-a deny,exit -S connect -F raddr=::/128\n", status=ERROR)
+    shell("ip addr del 192.0.2.77/32 dev lo")
+
+
+class Message(ctypes.Structure):
+    """struct mmsghdr"""
+    _fields_ = [("name", ctypes.c_void_p), ("name_length", ctypes.c_uint32),
+                ("parts", ctypes.c_void_p), ("part_count", ctypes.c_size_t),
+                ("control", ctypes.c_void_p), ("control_length", ctypes.c_size_t),
+                ("flags", ctypes.c_int), ("length", ctypes.c_uint)]
+
+
+def send(sock, address, call):
+    """sendmsg(2), or sendmmsg(2) of one message, with the bytes of an address."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    data = ctypes.create_string_buffer(b"x" * 8)
+    part = (ctypes.c_size_t * 2)(ctypes.addressof(data), 8)
+    name = ctypes.create_string_buffer(address, len(address))
+    message = Message(ctypes.addressof(name), len(address), ctypes.addressof(part), 1)
+    args = (1, 0) if call == "sendmmsg" else (0,)
+    done = getattr(libc, call)(sock.fileno(), ctypes.byref(message), *args)
+    return ctypes.get_errno() if done < 0 else 0
+
+
+def test_every_way_to_send():
+    shell("ip link set lo up")
+    ipv4 = socket.inet_aton("127.0.0.1")
+    ipv6 = socket.inet_pton(socket.AF_INET6, "::1")
+
+    def name(family, address):
+        port = struct.pack("!H", 9)
+        if len(address) == 4:
+            return struct.pack("H", family) + port + address + bytes(8)
+        return struct.pack("H", family) + port + bytes(4) + address + bytes(4)
+
+    rules = "-a deny=EXDEV,exit -S sendmsg -F raddr=127.0.0.1\n" \
+            "-a deny=EBUSY,exit -S sendmsg -F raddr=::1\n"
+    with policy(rules):
+        for call in ("sendmsg", "sendmmsg"):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                equal(send(sock, name(socket.AF_INET, ipv4), call), errno.EXDEV, call)
+                equal(send(sock, name(0, ipv4), call), errno.EXDEV, f"{call} without a family")
+                equal(send(sock, name(socket.AF_INET, b"\x7f\0\0\2"), call), 0, call)
+            with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+                equal(send(sock, name(socket.AF_INET6, ipv6), call), errno.EBUSY, call)
+                equal(send(sock, name(socket.AF_INET, ipv4), call), errno.EXDEV, call)
+            with socket.socket(socket.AF_INET6, socket.SOCK_RAW, 253) as sock:
+                # What takes no port wants none.
+                raw = struct.pack("H", 0) + bytes(6) + ipv6 + bytes(4)
+                equal(send(sock, raw, call), errno.EBUSY, f"{call} without a family")
+
+
+def test_network_namespace():
+    rules = "-a deny=EXDEV,exit -S connect -F raddr=127.0.0.1 -F rport=9\n"
+    script = "import os, socket\nsocket.socket().connect(('127.0.0.1', 9))"
+    with policy(rules):
+        done = shell("unshare -n sh -c 'ip link set lo up; exec \"$0\" -c \"$1\"' \"$1\" \"$2\"",
+                     sys.executable, script)
+        assert "Errno 18" in done.stderr, done.stderr
 
 
 def test_system_calls():
