@@ -531,6 +531,7 @@ fn man_pages() {
     ];
     let mut expected = expected.map(|verb| format!("krsi-{verb}.8")).to_vec();
     expected.push("krsi.8".into());
+    expected.push("krsi.rules.7".into());
     expected.sort();
     assert_eq!(names, expected);
 

@@ -2,6 +2,7 @@
 
 //! `krsi completions` and `krsi man`: what is made from the command line's definition.
 
+use super::rules_page;
 use crate::{
     cli::Cli,
     error::{Error, Result},
@@ -18,7 +19,7 @@ pub fn completions(shell: Shell) -> Result {
     Ok(ui::print(&String::from_utf8_lossy(&script))?)
 }
 
-/// Writes krsi.8 and a page for each verb into `dir`.
+/// Writes krsi.8, a page for each verb, and krsi.rules.7 into `dir`.
 pub fn man(dir: &Path) -> Result {
     let failed = |error: io::Error| Error::os(&format!("write into {}", dir.display()), &error);
     let mut cli = Cli::command();
@@ -26,7 +27,8 @@ pub fn man(dir: &Path) -> Result {
     cli.build();
 
     fs::create_dir_all(dir).map_err(failed)?;
-    pages(&cli, dir).map_err(failed)
+    pages(&cli, dir).map_err(failed)?;
+    fs::write(dir.join(rules_page::NAME), rules_page::page()).map_err(failed)
 }
 
 /// A page for a command, and one for each of those below it.

@@ -11,6 +11,7 @@ mod hooks;
 mod policy;
 mod programs;
 mod rule;
+mod rules_page;
 mod status;
 mod top;
 

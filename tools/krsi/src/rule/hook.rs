@@ -859,7 +859,6 @@ pub fn deciding(name: &str) -> Decided {
 }
 
 /// The system calls that have hooks, as the documentation has them.
-#[cfg(test)]
 pub fn table() -> impl Iterator<Item = (&'static [&'static str], Vec<&'static str>)> {
     DECIDED.iter().map(|(names, hooks)| {
         let mut hooks: Vec<_> = hooks.iter().map(|(hook, _)| *hook).collect();
