@@ -2,6 +2,7 @@
 
 //! The command line. `--help`, the man pages and the completions are made from this.
 
+use crate::error::Error;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use std::{path::PathBuf, time::Duration};
@@ -12,7 +13,8 @@ Exit status:
   1  it could not be done, or not be found out
   2  the command line is wrong
   3  KRSI is not active on this machine
-  4  KRSI is active, but did not enforce the verdict of a program
+  4  KRSI is active, but did not enforce the verdict of a program, or programs
+     of the rules in force were removed
   5  the kernel refused a program that krsi made: a bug of krsi
   6  it was done, but some of what happened was lost, as the output says";
 
@@ -62,27 +64,33 @@ pub enum Command {
     Blobs(Blobs),
     /// Check audit rules, and what they decide about events, without a kernel
     ///
-    /// Rules are auditctl's, as in /etc/audit/rules.d, with the actions deny, deny=ERRNO and kill,
+    /// Rules are auditctl's, see krsi.rules(7), as in /etc/audit/rules.d, with the actions deny, deny=ERRNO and kill,
     /// and fields of KRSI's own: argv[N], argv, env[NAME], comm, cgroup, pexe, raddr, rport. Each
     /// mistake is shown with its line, its column and what was expected. Rules are compiled, too;
     /// only the kernel's verifier has not seen the programs then. An event is a JSON object
     /// with `hook` or `syscall`, and fields called as in rules: path, perm, exe, uid and so on.
+    #[command(after_help = EXIT)]
     Check(Check),
     /// Change the rules that are in force, with auditctl's options
     ///
     /// -w and -a append a rule, -A prepends one, -d and -W delete one, -D deletes all or those of a
-    /// key, -l lists them with their counters, and -R loads a file instead of what is in force.
-    /// Rules are auditctl's, see `krsi check`. Each change replaces the whole policy at once.
+    /// key, -l lists them with their counters, and -R FILE loads a file instead of what is in
+    /// force. Rules are auditctl's, see krsi.rules(7). One word can have several lines, which are one
+    /// change. Each change replaces the whole policy at once.
+    #[command(after_help = EXIT)]
     Rule(Rule),
     /// Put rules into force, in the place of those that are
     ///
     /// They are compiled to one BPF program for each LSM hook, and stay in force when this command
     /// has ended, until they are replaced or unloaded. There is no instant without a policy, and
     /// none with a part of it; if anything fails, the old rules stay in force.
+    #[command(after_help = EXIT)]
     Load(Load),
     /// Remove the rules that are in force
+    #[command(after_help = EXIT)]
     Unload(Unload),
     /// List the rules that are in force: how often each decided, denied, and could not tell
+    #[command(after_help = EXIT)]
     List(List),
     /// Print a completion script, for example: krsi completions bash >/etc/bash_completion.d/krsi
     Completions { shell: Shell },
@@ -315,7 +323,39 @@ pub struct List {
     pub output: Output,
 }
 
+impl Cli {
+    /// What the user has typed. If that is wrong this does not return.
+    pub fn of_arguments() -> Self {
+        match Self::try_parse() {
+            Ok(mut cli) => {
+                cli.command.settle();
+                cli
+            }
+            Err(error) => {
+                if error.use_stderr() && std::env::args_os().any(|word| word == "--json") {
+                    // Clap tells people, and ends with status 2.
+                    let text = error.to_string();
+                    let message = text.lines().next().unwrap_or_default();
+                    let message = message.strip_prefix("error: ").unwrap_or(message);
+                    Error::new(message).print_json();
+                }
+                error.exit()
+            }
+        }
+    }
+}
+
 impl Command {
+    /// Takes what clap leaves: whatever follows the first word of a rule is part of it, and the
+    /// option is not.
+    fn settle(&mut self) {
+        if let Self::Rule(args) = self {
+            let words = args.words.len();
+            args.words.retain(|word| word != "--json");
+            args.output.json |= args.words.len() != words;
+        }
+    }
+
     /// Whether the user wants JSON, of errors too.
     pub fn json(&self) -> bool {
         match self {

@@ -88,17 +88,22 @@ impl Error {
         self.hint.as_deref()
     }
 
+    /// Tells programs.
+    pub fn print_json(&self) {
+        let error = json!({ "schema": ui::json::SCHEMA, "error": {
+            "message": self.message, "hint": self.hint,
+        }});
+        // The status tells too; there is nobody to tell that this failed.
+        let _ = ui::print(&format!("{error:#}\n"));
+    }
+
     /// Tells the user, and returns how to end.
     pub fn report(&self, json: bool) -> Exit {
         if self.quiet {
             return self.exit;
         }
         if json {
-            let error = json!({ "schema": ui::json::SCHEMA, "error": {
-                "message": self.message, "hint": self.hint,
-            }});
-            // The status tells too; there is nobody to tell that this failed.
-            let _ = ui::print(&format!("{error:#}\n"));
+            self.print_json();
         }
         eprintln!("krsi: {}", ui::clean(&self.message));
         if let Some(hint) = &self.hint {

@@ -17,11 +17,10 @@ mod kernel;
 mod rule;
 mod ui;
 
-use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = cli::Cli::parse();
+    let cli = cli::Cli::of_arguments();
     let json = cli.command.json();
 
     // What libbpf would print is in the errors that it returns.

@@ -130,6 +130,8 @@ fn status() {
         "  hooks      4, 2 with programs",
         "  programs   3",
         "  audit      12 records written, 3 lost",
+        "  sealed     no: who may use bpf(2) can remove programs",
+        "  policy     none",
     ];
     assert_eq!(lines, expected);
 }
@@ -151,6 +153,8 @@ fn status_json() {
         "abi": 1, "features": ["bpf_lsm", "cgroup"],
         "hooks": 4, "hooks_attached": 2, "programs": 3,
         "audit": { "written": 12, "disabled": 0, "lost_backlog": 2, "lost_keys": 1 },
+        "sealed": false,
+        "policy": { "generation": null, "rules": 0, "hooks": 0, "damaged": [] },
         "self_test": {
             "result": "not-run", "hook": "task_getpgid",
             "before": null, "attached": null, "after": null,
@@ -478,6 +482,25 @@ fn events_of_another_machine() {
         .map(|event| &event["decisions"][0]["rule"])
         .collect();
     assert_eq!(rules, [&json!(1), &json!(2), &json!(null)]);
+}
+
+/// Programs read of every failure, also of a wrong command line; --json may stand anywhere.
+#[test]
+fn json_of_what_is_wrong() {
+    let wrong = run(&["hooks", "--json", "--nonsense"]);
+    assert_eq!(wrong.status, 2);
+    let message = parsed(&wrong.out)["error"]["message"].take();
+    assert_eq!(message, "unexpected argument '--nonsense' found");
+    assert!(wrong.err.contains("Usage:"), "{}", wrong.err);
+    let wrong = run(&["hooks", "--nonsense"]);
+    assert_eq!((wrong.status, wrong.out.as_str()), (2, ""));
+
+    for args in [["rule", "--json", "-w"], ["rule", "-w", "--json"]] {
+        let wrong = run(&args);
+        assert_eq!(wrong.status, 1);
+        let message = parsed(&wrong.out)["errors"][0]["message"].take();
+        assert_eq!(message, "-w lacks its value", "{args:?}");
+    }
 }
 
 #[test]

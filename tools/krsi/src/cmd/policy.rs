@@ -165,6 +165,10 @@ pub fn unload(args: &cli::Unload) -> Result<Exit> {
 struct Listed<'a> {
     /// Null if there is no policy.
     generation: Option<u32>,
+    /// Hooks that do not ask the policy any more.
+    damaged: &'a [String],
+    /// What is easily misunderstood of rules that were added.
+    notes: &'a [String],
     rules: Vec<ListedRule<'a>>,
 }
 
@@ -186,11 +190,16 @@ pub fn in_force() -> Result<Option<InForce>> {
 }
 
 pub fn list(args: &cli::List) -> Result<Exit> {
-    show(in_force()?.as_ref(), None, args.output.json)
+    show(in_force()?.as_ref(), None, &[], args.output.json)
 }
 
 /// Shows the rules that have the key, or all.
-pub fn show(policy: Option<&InForce>, key: Option<&str>, json: bool) -> Result<Exit> {
+pub fn show(
+    policy: Option<&InForce>,
+    key: Option<&str>,
+    notes: &[String],
+    json: bool,
+) -> Result<Exit> {
     let rules: Vec<ListedRule<'_>> = policy
         .into_iter()
         .flat_map(|policy| {
@@ -205,16 +214,27 @@ pub fn show(policy: Option<&InForce>, key: Option<&str>, json: bool) -> Result<E
         })
         .filter(|listed| key.is_none_or(|key| listed.rule.keys.iter().any(|own| own == key)))
         .collect();
+    let damaged = policy.map_or(&[][..], |policy| &policy.damaged);
+    let exit = if damaged.is_empty() {
+        Exit::Success
+    } else {
+        Exit::NotEnforcing
+    };
     if json {
         ui::json::print(&Listed {
             generation: policy.map(|policy| policy.generation),
+            damaged,
+            notes,
             rules,
         })?;
-        return Ok(Exit::Success);
+        return Ok(exit);
+    }
+    if let Some(damage) = policy.and_then(InForce::damage) {
+        ui::warn(&damage);
     }
     if rules.is_empty() {
         ui::print("No rules\n")?;
-        return Ok(Exit::Success);
+        return Ok(exit);
     }
     let columns = [
         ("RULE", Align::Right),
@@ -237,5 +257,5 @@ pub fn show(policy: Option<&InForce>, key: Option<&str>, json: bool) -> Result<E
         );
     }
     ui::print(&table.render())?;
-    Ok(Exit::Success)
+    Ok(exit)
 }

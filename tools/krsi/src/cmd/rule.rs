@@ -10,11 +10,12 @@ use crate::{
         self,
         ast::Statement,
         load::{sources, Store},
-        lower::{lower, Source},
+        lower::{lower, misleading, Source},
         system::Machine,
     },
     ui,
 };
+use std::path::PathBuf;
 
 /// What errors call the rule of the command line.
 const FILE: &str = "command line";
@@ -25,48 +26,65 @@ pub fn run(args: &cli::Rule) -> Result<Exit> {
     }
     let json = args.output.json;
     let text = text(&args.words);
-    if let [option, file] = args.words.as_slice() {
-        if option == "-R" {
-            return policy::load(&cli::Load {
-                files: vec![file.into()],
-                output: cli::Output { json },
-            });
-        }
+    if let Some(file) = file(&text, &args.words)? {
+        return policy::load(&cli::Load {
+            files: vec![file],
+            output: cli::Output { json },
+        });
     }
-    let mut lines = match rule::parse(FILE, &text) {
+    let lines = match rule::parse(FILE, &text) {
         Ok(lines) => lines,
         Err(errors) => return policy::refuse(&errors, json),
     };
-    let Some(line) = lines.pop() else {
-        return Err(Error::new("there is no rule").hint("krsi rule '-w /etc/passwd -p wa -k id'"));
-    };
-    match &line.statement {
-        Statement::List { key } => {
-            return policy::show(policy::in_force()?.as_ref(), key.as_deref(), json)
+    match lines.as_slice() {
+        [] => {
+            return Err(
+                Error::new("there is no rule").hint("krsi rule '-w /etc/passwd -p wa -k id'")
+            )
         }
-        Statement::DeleteAll { key: None } => {
-            return policy::unload(&cli::Unload {
-                output: cli::Output { json },
-            })
-        }
-        Statement::Setting { option, .. } => {
+        [line] => match &line.statement {
+            Statement::List { key } => {
+                return policy::show(policy::in_force()?.as_ref(), key.as_deref(), &[], json)
+            }
+            Statement::DeleteAll { key: None } => {
+                return policy::unload(&cli::Unload {
+                    output: cli::Output { json },
+                })
+            }
+            _ => {}
+        },
+        _ => {}
+    }
+    for line in &lines {
+        if let Statement::Setting { option, .. } = &line.statement {
             return Err(
                 Error::new(format!("{option} is a setting of the audit subsystem"))
                     .hint("auditctl sets it"),
-            )
+            );
         }
-        _ => {}
     }
+    let new = lines.into_iter().map(|line| Source {
+        file: FILE.into(),
+        line,
+    });
+    let new: Vec<Source> = new.collect();
+    let notes: Vec<String> = new
+        .iter()
+        .filter_map(|source| {
+            Some(format!(
+                "{FILE}:{}: {}",
+                source.line.line,
+                misleading(source)?
+            ))
+        })
+        .collect();
     // The lock is held from here on, so that no other change is lost.
     let store = Store::open()?;
     let mut all = match store.in_force()? {
         Some(policy) => sources(&policy.description)?,
         None => Vec::new(),
     };
-    all.push(Source {
-        file: FILE.into(),
-        line,
-    });
+    all.extend(new);
     let lowered = match lower(all, &Machine) {
         Ok(lowered) => lowered,
         Err(errors) => return policy::refuse(&errors, json),
@@ -77,13 +95,30 @@ pub fn run(args: &cli::Rule) -> Result<Exit> {
         store.replace(&lowered)?;
     }
     if json {
-        return policy::show(store.in_force()?.as_ref(), None, json);
+        return policy::show(store.in_force()?.as_ref(), None, &notes, json);
     }
+    notes.iter().for_each(|note| ui::warn(note));
     ui::print(&format!(
         "In force: {} rules.\n",
         lowered.policy.rules.len()
     ))?;
     Ok(Exit::Success)
+}
+
+/// The file of -R, which is an option of the command line, and of no file.
+fn file(text: &str, words: &[String]) -> Result<Option<PathBuf>> {
+    let mut parts = text.split_whitespace();
+    if parts.next() != Some("-R") {
+        return Ok(None);
+    }
+    let wrong = || Error::new("-R takes a file, and nothing else goes with it");
+    let file = match words {
+        [_, file] => Some(file.as_str()),
+        [_] => parts.next().filter(|_| parts.next().is_none()),
+        _ => None,
+    };
+    let file = file.ok_or_else(|| wrong().hint("krsi rule -R /etc/krsi/site.rules"))?;
+    Ok(Some(file.into()))
 }
 
 /// The words of a command line as a line of a file. One word alone is the line.
@@ -111,5 +146,24 @@ mod tests {
         let words = |words: &[&str]| words.iter().map(|word| (*word).into()).collect::<Vec<_>>();
         assert_eq!(text(&words(&["-w /etc -k a"])), "-w /etc -k a");
         assert_eq!(text(&words(&["-w", "/a b", "-k", "x"])), "-w /a\\ b -k x");
+    }
+
+    #[test]
+    fn a_file_is_alone() {
+        let file = |words: &[&str]| {
+            let words: Vec<String> = words.iter().map(|word| (*word).into()).collect();
+            file(&text(&words), &words).map_err(|error| error.message().to_string())
+        };
+        assert_eq!(file(&["-R", "/a b"]), Ok(Some("/a b".into())));
+        assert_eq!(file(&["-R /a"]), Ok(Some("/a".into())));
+        assert_eq!(file(&["-w", "/a"]), Ok(None));
+        for wrong in [
+            &["-R"][..],
+            &["-R /a /b"],
+            &["-R", "/a", "/b"],
+            &["-R", "/a", "-i"],
+        ] {
+            assert!(file(wrong).is_err(), "{wrong:?}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 //! `krsi status`: whether KRSI is active and enforces. Every way to fail is part of the answer.
 
+use super::policy;
 use crate::{
     cli,
     error::{Error, Exit, Result},
@@ -9,11 +10,15 @@ use crate::{
         securityfs::{Audit, Lsms, Securityfs},
         selftest::{self, Answers, Failure},
     },
+    rule::load::InForce,
     ui,
 };
 use rustix::{io::Errno, system};
 use serde::Serialize;
 use std::fmt::Write as _;
+
+/// What the kernel would call it. No KRSI so far can be sealed.
+const SEALED: &str = "sealed";
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -43,7 +48,21 @@ struct Report {
     programs: Option<u32>,
     /// Null too if the kernel has no audit.
     audit: Option<Audit>,
+    /// Whether nobody can change it until the next boot, as the kernel says.
+    sealed: Option<bool>,
+    policy: Option<Policy>,
     self_test: SelfTest,
+}
+
+/// The rules in force.
+#[derive(Debug, Serialize)]
+struct Policy {
+    /// Null if there are none.
+    generation: Option<u32>,
+    rules: usize,
+    /// Hooks that ask it, and that do not ask it any more.
+    hooks: usize,
+    damaged: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -78,6 +97,8 @@ pub fn run(args: &cli::Status) -> Result<Exit> {
         hooks_attached: None,
         programs: None,
         audit: None,
+        sealed: None,
+        policy: None,
         self_test: SelfTest {
             result: Outcome::NotRun,
             hook: selftest::HOOK,
@@ -116,6 +137,7 @@ impl Report {
 
         let version = files.version()?;
         self.abi = Some(version.abi);
+        self.sealed = Some(version.features.iter().any(|feature| feature == SEALED));
         self.features = Some(version.features);
 
         let status = files.status()?;
@@ -126,10 +148,21 @@ impl Report {
         if !status.active {
             return Err(Error::new("KRSI says that it is not active").exit(Exit::Inactive));
         }
-        if args.no_self_test {
-            return Ok(());
+        // Only root can read it.
+        let policy = policy::in_force();
+        self.policy = policy
+            .as_ref()
+            .ok()
+            .map(|policy| Policy::new(policy.as_ref()));
+        if !args.no_self_test {
+            self.self_test.fill(selftest::run())?;
         }
-        self.self_test.fill(selftest::run())
+        match policy.ok().flatten().and_then(|policy| policy.damage()) {
+            Some(damage) => Err(Error::new(damage)
+                .hint("krsi list shows its rules")
+                .exit(Exit::NotEnforcing)),
+            None => Ok(()),
+        }
     }
 
     fn text(&self) -> String {
@@ -162,8 +195,21 @@ impl Report {
             line("programs", &programs.to_string());
         }
         if let Some(audit) = &self.audit {
-            let value = format!("{} records written, {} lost", audit.written(), audit.lost());
+            let mut value = format!("{} records written, {} lost", audit.written(), audit.lost());
+            if audit.disabled() > 0 {
+                let _ = write!(value, ", {} not written: audit was off", audit.disabled());
+            }
             line("audit", &value);
+        }
+        match self.sealed {
+            Some(true) => line("sealed", "yes"),
+            Some(false) => line("sealed", "no: who may use bpf(2) can remove programs"),
+            None => {}
+        }
+        match &self.policy {
+            Some(policy) => line("policy", &policy.text()),
+            None if self.sealed.is_some() => line("policy", "unknown: root can tell"),
+            None => {}
         }
         if let (Some(before), Some(attached), Some(after)) = (
             self.self_test.before,
@@ -179,6 +225,30 @@ impl Report {
                 answer(after)
             );
             line("self-test", &value);
+        }
+        text
+    }
+}
+
+impl Policy {
+    fn new(policy: Option<&InForce>) -> Self {
+        let damaged = policy.map_or(Vec::new(), |policy| policy.damaged.clone());
+        Self {
+            generation: policy.map(|policy| policy.generation),
+            rules: policy.map_or(0, |policy| policy.description.rules.len()),
+            hooks: policy.map_or(0, |policy| policy.hooks().len()) - damaged.len(),
+            damaged,
+        }
+    }
+
+    fn text(&self) -> String {
+        if self.generation.is_none() {
+            return "none".into();
+        }
+        let Self { rules, hooks, .. } = self;
+        let mut text = format!("{rules} rules on {hooks} hooks");
+        if !self.damaged.is_empty() {
+            let _ = write!(text, ", removed from {}", self.damaged.join(", "));
         }
         text
     }

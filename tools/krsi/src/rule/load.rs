@@ -47,7 +47,7 @@ use libbpf_rs::libbpf_sys as sys;
 use rustix::fs::{flock, FlockOperation};
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     io,
     os::{
@@ -67,6 +67,9 @@ const PLACES: u32 = 16;
 /// that many policies in a row it denies.
 const TRIES: u32 = 16;
 const EPERM: i32 = 1;
+const EINTR: i32 = 4;
+const EAGAIN: i32 = 11;
+const ENOMEM: i32 = 12;
 
 /// What is said of a policy in force, in its own map.
 #[derive(Debug, Serialize, Deserialize)]
@@ -96,6 +99,27 @@ pub struct InForce {
     pub generation: u32,
     pub description: Description,
     pub counters: Vec<Counters>,
+    /// Hooks that do not ask it any more, since somebody has removed what is pinned.
+    pub damaged: Vec<String>,
+}
+
+impl InForce {
+    /// The hooks that its rules are about.
+    pub fn hooks(&self) -> BTreeSet<String> {
+        let rules = self.description.rules.iter();
+        rules.flat_map(|rule| rule.hooks.iter().cloned()).collect()
+    }
+
+    /// What is wrong with it.
+    pub fn damage(&self) -> Option<String> {
+        (!self.damaged.is_empty()).then(|| {
+            format!(
+                "the policy is not in force on {}, where somebody has removed its programs; \
+                 load it again",
+                self.damaged.join(", ")
+            )
+        })
+    }
 }
 
 /// The directory that has the policy, locked against other commands.
@@ -220,13 +244,31 @@ impl Store {
                     Ok(Counters::sum(&value))
                 })
                 .collect::<io::Result<_>>()?;
-            Ok(Some(InForce {
+            let mut policy = InForce {
                 generation,
                 description,
                 counters,
-            }))
+                damaged: Vec::new(),
+            };
+            for hook in policy.hooks() {
+                if !self.asks(&hook, generation)? {
+                    policy.damaged.push(hook);
+                }
+            }
+            Ok(Some(policy))
         };
         read().map_err(|error| failed("read the policy in force", &error))
+    }
+
+    /// Whether the hook has an entry, and that the program of the generation.
+    fn asks(&self, hook: &str, generation: u32) -> io::Result<bool> {
+        let dir = self.dir.join("hooks").join(hook);
+        let programs = match bpf::pinned(&dir.join("programs")) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            found => Map::new(found?)?,
+        };
+        let program = programs.lookup(&(generation % PLACES).to_ne_bytes())?;
+        Ok(program.is_some() && dir.join("link").exists())
     }
 
     /// Puts a policy into force instead of the one that is.
@@ -854,10 +896,12 @@ fn link(code: &Code, maps: &BTreeMap<String, Map>, kernel: &Kernel) -> Result<Ve
     Ok(insns)
 }
 
-/// A program that the kernel refuses: never the user's mistake, unless he may not load any.
+/// A program that the kernel does not take. Is it the verifier that refuses it, which says why, it
+/// is never the user's mistake. Anything else, such as a lack of memory, is none of krsi's.
 fn rejected(hook: &str, error: &bpf::LoadError) -> Error {
-    if error.error.kind() == io::ErrorKind::PermissionDenied && error.log.is_empty() {
-        return failed("load a program", &error.error);
+    let errno = error.error.raw_os_error();
+    if error.log.trim().is_empty() || [EINTR, EAGAIN, ENOMEM].map(Some).contains(&errno) {
+        return failed(&format!("load the program for {hook}"), &error.error);
     }
     let path = std::env::temp_dir().join(format!("krsi-verifier-{}.log", std::process::id()));
     let text = format!("{hook}: {}\n{}", error.error, error.log);
@@ -895,6 +939,37 @@ mod tests {
         }
         let sum = Counters::sum(&bytes);
         assert_eq!((sum.hits, sum.denials, sum.errors), (11, 22, 33));
+    }
+
+    #[test]
+    fn only_what_the_verifier_refuses_is_a_bug() {
+        let rejected = |errno, log: &str| {
+            let error = bpf::LoadError {
+                error: io::Error::from_raw_os_error(errno),
+                log: log.into(),
+            };
+            rejected("file_open", &error)
+        };
+        for (errno, log) in [
+            (EPERM, ""),
+            (22, ""),
+            (ENOMEM, "text"),
+            (EINTR, "x"),
+            (EAGAIN, "x"),
+        ] {
+            let error = rejected(errno, log);
+            assert_eq!(error.exit_status(), Exit::Error, "{errno}");
+            assert!(error
+                .message()
+                .starts_with("cannot load the program for file_open: "));
+        }
+        let error = rejected(22, "R1 type=scalar expected=fp");
+        assert_eq!(error.exit_status(), Exit::Bug);
+        let hint = error.hint_text().unwrap();
+        let (_, path) = hint.split_once("the file ").unwrap();
+        let log = fs::read_to_string(path).unwrap();
+        assert!(log.contains("R1 type=scalar"), "{log}");
+        fs::remove_file(path).unwrap();
     }
 
     #[test]

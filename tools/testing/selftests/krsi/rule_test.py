@@ -654,6 +654,28 @@ def test_rule():
         equal(run("rule", "-l").stdout, "No rules\n")
 
 
+def test_several_lines():
+    """One word with several lines is one change, all of it."""
+    lines = [f"-a deny,exit -F path={HELD}/file -F perm=w", f"-w {FREE} -p x -k free",
+             "-a always,exit -S execve -F euid=54321"]
+    with files():
+        try:
+            changed = run("rule", "\n".join(lines), "--json")
+            equal(changed.returncode, SUCCESS, changed.stderr)
+            read = json.loads(changed.stdout)
+            equal([rule["text"] for rule in read["rules"]], lines)
+            equal(len(read["notes"]), 1, read["notes"])
+            equal(write(HELD / "file"), errno.EPERM)
+            changed = run("rule", lines[2].replace("euid", "suid"))
+            assert "set-user-ID" in changed.stderr, changed.stderr
+            changed = run("rule", "\n".join(["-D -k free", "-D", lines[1]]))
+            equal(changed.returncode, SUCCESS, changed.stderr)
+            equal([rule["text"] for rule in json.loads(run("rule", "-l", "--json").stdout)["rules"]],
+                  [lines[1]])
+        finally:
+            run("unload")
+
+
 def test_rules_at_the_front_stay_there():
     """The order of a policy in force survives each change to it."""
     def order():
@@ -747,6 +769,81 @@ def test_failure_changes_nothing():
         nobody = run("load", "-", input="-w /etc -p w\n", user=65534, group=65534)
         equal(nobody.returncode, ERROR, nobody.stdout)
         equal(write(HELD / "file"), errno.EPERM)
+
+
+def test_failure_after_attaching():
+    """What was attached and pinned by then is removed, and the old policy stays."""
+    rule = f"-a deny,exit -F path={HELD}/file -F perm=w\n"
+    # BPF_PROG_LOAD, BPF_OBJ_PIN, BPF_LINK_CREATE
+    for command, name in ((5, "ENOMEM"), (6, "EIO"), (28, "EMFILE")):
+        with files(), policy(f"{rule}-a deny={name},exit -S bpf -F a0={command} -k bpf\n"):
+            before = sorted(path.name for path in (BPFFS / "hooks").iterdir())
+            failed = run("load", "-", input=f"{rule}-a deny,exit -S sethostname\n")
+            equal(failed.returncode, ERROR, name)
+            assert os.strerror(getattr(errno, name)) in failed.stderr, failed.stderr
+            assert "bug" not in failed.stderr, failed.stderr
+            equal(sorted(path.name for path in (BPFFS / "hooks").iterdir()), before, name)
+            equal(len(list(BPFFS.glob("generation-*"))), 1, name)
+            equal(attached("capable"), 0, name)
+            equal(write(HELD / "file"), errno.EPERM, name)
+            equal(run("list").returncode, SUCCESS)
+
+
+def attached(hook):
+    found = json.loads(run("hooks", hook, "--json").stdout)["hooks"]
+    return len(found[0]["programs"])
+
+
+def test_killed_while_loading():
+    """Whenever that happens, a policy is in force as a whole, and the next load goes well."""
+    chance = random.Random(int(os.environ.get("SEED", "3")))
+    rules = [f"-a deny={name},exit -F path={HELD}/file -F perm=w\n{more}" for name, more in
+             (("EACCES", ""), ("EBUSY", "-a deny,exit -S sethostname,mkdir -F uid=54321\n"))]
+    denied = (errno.EACCES, errno.EBUSY)
+    with files(), policy(rules[0]):
+        began = time.monotonic()
+        load(rules[1])
+        whole = time.monotonic() - began
+        for number in range(20):
+            with subprocess.Popen([KRSI, "load", "-"], stdin=subprocess.PIPE, text=True,
+                                  stdout=subprocess.DEVNULL) as process:
+                process.stdin.write(rules[number % 2])
+                process.stdin.close()
+                time.sleep(chance.uniform(0, whole))
+                process.kill()
+            assert write(HELD / "file") in denied, number
+            equal(run("list").returncode, SUCCESS, "all that is in force is there")
+        load(rules[0])
+        equal(write(HELD / "file"), errno.EACCES)
+        equal(len(list(BPFFS.glob("generation-*"))), 1)
+        for _ in range(100):
+            if not attached("capable"):
+                break
+            time.sleep(0.1)
+        equal(attached("capable"), 0)
+
+
+def test_damage():
+    """What somebody has removed is not told to be in force."""
+    rules = f"-a deny,exit -F path={HELD}/file -F perm=w\n-a deny,exit -S execve -F uid=54321\n"
+    for gone in ("link", "programs"):
+        with files(), policy(rules):
+            equal(run("list").returncode, SUCCESS)
+            read = json.loads(run("status", "--json").stdout)["policy"]
+            equal((read["rules"], read["damaged"]), (2, []))
+            (BPFFS / "hooks/file_open" / gone).unlink()
+            listed = run("list")
+            equal(listed.returncode, NOT_ENFORCING, gone)
+            assert "not in force on file_open" in listed.stderr, listed.stderr
+            equal(json.loads(run("list", "--json").stdout)["damaged"], ["file_open"])
+            status = run("status", "--json")
+            equal(status.returncode, NOT_ENFORCING, gone)
+            read = json.loads(status.stdout)
+            equal((read["state"], read["policy"]["damaged"]), ("not-enforcing", ["file_open"]))
+            load(rules)
+            equal(run("list").returncode, SUCCESS)
+            equal(run("status").returncode, SUCCESS)
+            equal(write(HELD / "file"), errno.EPERM, gone)
 
 
 def test_no_instant_without_policy():

@@ -185,6 +185,11 @@ impl Audit {
         self.sum(|name| name == "written")
     }
 
+    /// Records that were not written because audit was disabled.
+    pub fn disabled(&self) -> u64 {
+        self.sum(|name| name == "disabled")
+    }
+
     /// Records, or keys of records, that should have been and were not.
     pub fn lost(&self) -> u64 {
         self.sum(|name| name.starts_with("lost_"))
