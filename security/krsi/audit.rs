@@ -215,7 +215,10 @@ impl<'a> Decision<'a> {
         }
     }
 
-    /// Writes the record, whole or not at all.
+    /// Writes the record, or nothing.
+    ///
+    /// It is whole unless memory runs out while it grows. Then audit leaves out the fields for which
+    /// there is none, the last ones, and tells nobody; the keys are also those of the system call.
     ///
     /// # Safety
     ///
