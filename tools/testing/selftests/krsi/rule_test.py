@@ -159,6 +159,65 @@ def test_environment():
         equal(counters(), [(1, 1, 0), (1, 1, 0)])
 
 
+def test_variable_that_is_there_twice():
+    """Programs differ in the one that they take: a rule that denies does."""
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def execute_with(*variables):
+        pid = os.fork()
+        if pid == 0:
+            argv = (ctypes.c_char_p * 2)(b"/bin/true", None)
+            env = (ctypes.c_char_p * (len(variables) + 1))(*variables, None)
+            libc.execve(b"/bin/true", argv, env)
+            os._exit(ctypes.get_errno())
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+    with policy("-a deny=EXDEV,exit -S execve -F path=/bin/true -F env[KRSI_A]=bad\n"):
+        equal(execute_with(b"KRSI_A=good", b"KRSI_A=bad"), errno.EXDEV)
+        equal(execute_with(b"KRSI_A=good", b"KRSI_A=good"), errno.EXDEV)
+        equal(counters(), [(2, 2, 2)])
+        equal(execute_with(b"KRSI_A=good", b"KRSI_AA=bad", b"KRSI=bad"), 0)
+        equal(execute_with(b"KRSI_A=bad"), errno.EXDEV)
+        equal(counters(), [(3, 3, 2)])
+
+
+def test_every_way_to_execute():
+    """execveat(2), a descriptor, and no arguments at all."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    empty_path = 0x1000
+
+    def in_child(call):
+        pid = os.fork()
+        if pid == 0:
+            call()
+            os._exit(ctypes.get_errno())
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+    def strings(*texts):
+        return (ctypes.c_char_p * (len(texts) + 1))(*texts, None)
+
+    def execveat(fd, path, flags, *argv):
+        return in_child(lambda: libc.syscall(322, fd, path, strings(*argv), strings(), flags))
+
+    directory = os.open("/bin", os.O_RDONLY)
+    program = os.open("/bin/true", os.O_RDONLY)
+    try:
+        with policy("-a deny=EXDEV,exit -S execve -F path=/bin/true -F argv[1]=--bad\n"):
+            equal(execveat(directory, b"true", 0, b"true", b"--bad"), errno.EXDEV)
+            equal(execveat(directory, b"true", 0, b"true", b"--good"), 0)
+            equal(execveat(program, b"", empty_path, b"true", b"--bad"), errno.EXDEV, "fexecve")
+            equal(execveat(program, b"", empty_path, b"true", b"--good"), 0, "fexecve")
+        # Linux gives a program without arguments an empty one.
+        with policy("-a deny=EXDEV,exit -S execve -F path=/bin/true -F argv!=--good\n"
+                    "-a deny=EBUSY,exit -S execve -F path=/bin/false -F argv[0]!=x\n"):
+            equal(in_child(lambda: libc.execve(b"/bin/true", strings(), strings())), errno.EXDEV)
+            equal(in_child(lambda: libc.execve(b"/bin/false", strings(), strings())), errno.EBUSY)
+            equal(in_child(lambda: libc.execve(b"/bin/false", strings(b"x"), strings())), 1)
+    finally:
+        os.close(directory)
+        os.close(program)
+
+
 def test_path():
     rules = f"-a deny=EACCES,exit -F path={HELD}/file -F perm=wa -k path\n"
     with files(), policy(rules):
@@ -223,6 +282,68 @@ def test_names_are_what_rules_are_about():
         with policy(f"-a deny,exit -S openat -F inode={inode & 0xffffffff} -F filetype=file\n"):
             equal(read(FREE / "hard"), errno.EPERM, "the inode is the same")
             equal(read(HELD / "file"), errno.EPERM)
+
+
+def test_links_in_rules():
+    """A rule that names a symbolic link is about it and what it leads to when it is loaded."""
+    with files():
+        (TOP / "way").symlink_to(HELD)
+        try:
+            with policy(f"-a deny,exit -F dir={TOP}/way -F perm=w\n"):
+                equal(write(HELD / "file"), errno.EPERM)
+                equal(write(TOP / "way/file"), errno.EPERM)
+                equal(write(FREE / "file"), 0)
+                equal(attempt(os.unlink, TOP / "way"), errno.EPERM, "the link itself")
+            with policy(f"-a deny,exit -F path={TOP}/way/file -F perm=w\n"):
+                equal(write(HELD / "file"), errno.EPERM)
+                # What is put into its place later is another name.
+                (TOP / "way").unlink()
+                (TOP / "way").symlink_to(FREE)
+                equal(write(TOP / "way/file"), 0)
+                equal(write(HELD / "file"), errno.EPERM)
+        finally:
+            (TOP / "way").unlink()
+
+
+def test_renamed_ancestor():
+    """A directory above that is renamed takes the names with it; a rule about it prevents that."""
+    with files():
+        (HELD / "above/dir").mkdir(parents=True)
+        rule = f"-a deny,exit -F dir={HELD}/above/dir -F perm=w\n"
+        with policy(rule):
+            equal(write(HELD / "above/dir/file"), errno.EPERM)
+            equal(attempt(os.rename, HELD / "above/dir", HELD / "dir"), errno.EPERM)
+            os.rename(HELD / "above", HELD / "elsewhere")
+            equal(write(HELD / "elsewhere/dir/file"), 0)
+            os.rename(HELD / "elsewhere", HELD / "above")
+        with policy(rule + f"-a deny,exit -S rename -F path={HELD}/above\n"):
+            equal(attempt(os.rename, HELD / "above", HELD / "elsewhere"), errno.EPERM)
+            equal(write(HELD / "file"), 0)
+
+
+def test_container():
+    """With a root of its own, names are those of the container."""
+    script = """
+mount -t tmpfs none "$1" && cd "$1" && mkdir -p old bin usr lib lib64 || exit 90
+for dir in bin usr lib lib64; do
+	[ ! -e /$dir ] || mount --rbind "$(realpath /$dir)" $dir || exit 91
+done
+mkdir -p "$1$2" && echo inside >"$1$2/file" && echo inside >"$1$2/other" || exit 92
+pivot_root . old && umount -l /old || exit 93
+# The container's own file has the name that the rule has.
+echo x >"$2/file" && exit 94
+echo x >"$2/other" || exit 95
+exit 0
+"""
+    with files():
+        (FREE / "container").mkdir()
+        with policy(f"-a deny,exit -S openat -F path={HELD}/file -F perm=w\n"):
+            done = subprocess.run(
+                ["unshare", "-m", "--propagation", "private", "sh", "-c", script, "sh",
+                 str(FREE / "container"), str(HELD)],
+                capture_output=True, text=True, check=False)
+            equal(done.returncode, 0, done.stderr)
+            equal(write(HELD / "file"), errno.EPERM)
 
 
 def test_bind_mounts_and_namespaces():
@@ -344,6 +465,56 @@ def test_programs():
             equal(shell("/bin/true; exit $?").returncode, 0, "a child of a shell")
     finally:
         (TOP / "cat").unlink()
+
+
+def test_parents():
+    """The parent's program by the path that it has when the child asks."""
+    helper = TOP / "parent"
+    shutil.copy(os.path.realpath(sys.executable), helper)
+    script = ("import subprocess, sys\n"
+              "try: sys.exit(subprocess.run(['/bin/true']).returncode)\n"
+              "except OSError as error: sys.exit(error.errno)\n")
+    twice = ("import os, time\n"
+             "ends = os.pipe()\n"
+             "if os.fork() == 0:\n"
+             "    middle = os.getpid()\n"
+             "    if os.fork() == 0:\n"
+             "        while os.getppid() == middle: time.sleep(0.01)\n"
+             "        os.dup2(ends[1], 1)\n"
+             "        try: os.execv('/bin/sh', ['sh', '-c', 'echo fine'])\n"
+             "        except OSError as error: os.write(1, b'denied')\n"
+             "    os._exit(0)\n"
+             "os.wait()\n"
+             "print(os.read(ends[0], 10).decode().strip())\n")
+    home = os.path.dirname(os.path.dirname(os.path.realpath(sys.executable)))
+    env = {**os.environ, "PYTHONHOME": home}
+
+    def run_as(path, **more):
+        return subprocess.run([path, "-c", script], env=env, check=False, **more).returncode
+
+    try:
+        with policy(f"-a deny=EXDEV,exit -S execve -F path=/bin/true -F pexe={helper}\n"):
+            equal(run_as(helper), errno.EXDEV)
+            (TOP / "symlink").symlink_to(helper)
+            equal(run_as(TOP / "symlink"), errno.EXDEV, "links are followed")
+            os.link(helper, TOP / "hard")
+            equal(run_as(TOP / "hard"), 0, "a hard link is another name")
+            equal(run_as(sys.executable), 0)
+            pid = os.fork()
+            if pid == 0:
+                # What is deleted has the name that it had.
+                os.execve(helper, [helper, "-c", "import os\n"
+                                   f"os.unlink({str(helper)!r})\n" + script], env)
+            equal(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), errno.EXDEV, "deleted")
+        shutil.copy(os.path.realpath(sys.executable), helper)
+        with policy(f"-a deny=EXDEV,exit -S execve -F path=/bin/sh -F pexe={helper}\n"):
+            # Not a child of it any more: as the documentation says.
+            done = subprocess.run([helper, "-c", twice], env=env, capture_output=True,
+                                  text=True, check=False)
+            equal(done.stdout.strip(), "fine", done.stderr)
+    finally:
+        for name in ("parent", "symlink", "hard"):
+            (TOP / name).unlink(missing_ok=True)
 
 
 def listener(family, address):
@@ -506,6 +677,42 @@ def test_system_calls():
         equal(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), errno.EXDEV)
         hits = [counter[0] for counter in counters()]
         equal([number > 0 for number in hits], [True, True, True, True, False, True], hits)
+
+
+def test_32_bit_system_calls():
+    """Those of int 0x80, with numbers and arguments of their own."""
+    # int call(int number, int a, int b, int c): in registers of the one, then of the other.
+    code = bytes.fromhex("53 89f8 89f3 4189c8 89d1 4489c2 cd80 5b c3")
+    low = mmap.mmap(-1, 8192, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x40,
+                    prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+    low[:len(code)] = code
+    address = ctypes.addressof(ctypes.c_char.from_buffer(low))
+    call = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_uint, ctypes.c_uint,
+                            ctypes.c_uint)(address)
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def compat(flags):
+        done = call(5, address + 4096, flags, 0)
+        return 0 if done >= 0 else -done
+
+    def native(path, flags):
+        return 0 if libc.syscall(2, bytes(path), flags, 0) >= 0 else ctypes.get_errno()
+
+    with files():
+        path = HELD / "file"
+        low[4096:4097 + len(bytes(path))] = bytes(path) + b"\0"
+        for number in ("openat", "5"):
+            with policy(f"-a deny=EXDEV,exit -F arch=b32 -S {number} -F path={path}\n"):
+                equal((compat(os.O_RDONLY), native(path, os.O_RDONLY)), (errno.EXDEV, 0), number)
+        with policy(f"-a deny=EXDEV,exit -F arch=b64 -S openat -F path={path}\n"):
+            equal((compat(os.O_RDONLY), native(path, os.O_RDONLY)), (0, errno.EXDEV))
+        # The second argument is in another register.
+        with policy(f"-a deny=EXDEV,exit -F arch=b32 -S open -F a1=1 -F path={path}\n"):
+            equal((compat(os.O_RDONLY), compat(os.O_WRONLY)), (0, errno.EXDEV))
+            equal(native(path, os.O_WRONLY), 0)
+        with policy(f"-a deny=EXDEV,exit -S open -F a1=1 -F path={path}\n"):
+            equal((compat(os.O_WRONLY), native(path, os.O_WRONLY)), (errno.EXDEV, errno.EXDEV))
+            equal((compat(os.O_RDWR), native(path, os.O_RDWR)), (0, 0))
 
 
 def test_ipc():
