@@ -730,6 +730,8 @@ def test_ipc():
     semaphore = call(libc.semget, 0, 1, 0o1600)[1]
     message = ctypes.create_string_buffer(b"\1" + b"\0" * 15)
     step = ctypes.create_string_buffer(struct.pack("hhh", 0, 1, 0))
+    # A hook is asked about a message, not about an empty queue.
+    equal(call(libc.msgsnd, queue, message, 1, 0o4000)[0], 0)
     tries = {
         "shmget": (libc.shmget, 0, 4096, 0o1600), "shmat": (libc.shmat, shared, None, 0),
         "shmctl": (libc.shmctl, shared, 0, None), "semget": (libc.semget, 0, 1, 0o1600),
