@@ -486,7 +486,11 @@ impl<'a> Emitter<'a> {
             Skip::OthersSignal(cred) => {
                 let go_on = self.asm.label();
                 self.argument(R1, cred);
-                self.asm.near_if(If::Equal, R1, 0, go_on);
+                // The verifier takes arguments for pointers that are never NULL, and would drop a
+                // comparison with 0; what is left of two pointers is a number to it.
+                self.asm.mov(R2, CTX);
+                self.asm.sub(R2, R1);
+                self.asm.near_if_reg(If::Equal, R2, CTX, go_on);
                 self.allow();
                 self.asm.place(go_on);
             }

@@ -792,6 +792,15 @@ def test_mknod():
         equal(write(HELD / "new"), 0, "opening makes a file, and is no mknod(2)")
 
 
+def test_signals():
+    with policy("-a deny=EBUSY,exit -S kill -F a1=0\n"):
+        equal(attempt(os.kill, os.getpid(), 0), errno.EBUSY)
+        with subprocess.Popen(["sleep", "60"]) as other:
+            equal(attempt(os.kill, other.pid, 0), errno.EBUSY)
+            equal(attempt(os.kill, other.pid, 9), 0, "another signal")
+        equal(counters(), [(2, 2, 0)])
+
+
 def test_ptrace():
     """Attaching, but not what ps(1) reads."""
     class Iovec(ctypes.Structure):
