@@ -53,6 +53,12 @@ static void *sock_blob(const struct sock *sk)
 	return sk_fullsock(sk) ? sk->sk_security : NULL;
 }
 
+/* The caller of the hook has a reference, with which the inode stays. */
+static struct inode *path_inode(const struct path *path)
+{
+	return path ? d_inode(path->dentry) : NULL;
+}
+
 static int save_locked(struct dentry *dentry, struct inode *inode, u32 slot)
 {
 	int ret;
@@ -117,6 +123,11 @@ KRSI_CLASS_BLOB_KFUNC(bpf_token, struct bpf_token *, token, token->security)
 KRSI_BLOB_KFUNC(bprm_cred, cred, struct linux_binprm *, bprm,
 		(bprm ? bprm->cred : NULL),
 		(bprm->cred ? bprm->cred->security : NULL))
+
+/* The inode that a path leads to, which the verifier does not trust there. */
+KRSI_BLOB_KFUNC(path_inode, inode, const struct path *, path,
+		path_inode(path),
+		(path_inode(path) ? path_inode(path)->i_security : NULL))
 
 /**
  * krsi_current_cred_blob - the bytes that the current credentials have for a slot
@@ -232,6 +243,7 @@ BTF_ID_FLAGS(func, krsi_task_blob, KF_RET_NULL)
 BTF_ID_FLAGS(func, krsi_file_blob, KF_RET_NULL)
 BTF_ID_FLAGS(func, krsi_backing_file_blob, KF_RET_NULL)
 BTF_ID_FLAGS(func, krsi_inode_blob, KF_RET_NULL)
+BTF_ID_FLAGS(func, krsi_path_inode_blob, KF_RET_NULL)
 BTF_ID_FLAGS(func, krsi_superblock_blob, KF_RET_NULL)
 BTF_ID_FLAGS(func, krsi_sock_blob, KF_RET_NULL)
 BTF_ID_FLAGS(func, krsi_ipc_blob, KF_RET_NULL)
@@ -265,7 +277,8 @@ BTF_ID(func, krsi_inode_blob_save_locked)
  * Where the blob is that a kfunc returns a part of. Nobody checks whether there
  * is a blob where the framework allocates one for every object, as soon as some
  * LSM wants it: a class without has no slots. Backing files and sockets are not
- * here, of which some have no such blob.
+ * here, of which some have no such blob; nor is the inode of a path, which is
+ * too far away.
  */
 static const struct {
 	unsigned long kfunc;

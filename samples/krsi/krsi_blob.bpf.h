@@ -42,6 +42,8 @@ char *krsi_perf_event_blob(struct perf_event *event, u32 slot, u32 rdwr_buf_size
 char *krsi_bpf_map_blob(struct bpf_map *map, u32 slot, u32 rdwr_buf_size) __ksym;
 char *krsi_bpf_prog_blob(struct bpf_prog *prog, u32 slot, u32 rdwr_buf_size) __ksym;
 char *krsi_bpf_token_blob(struct bpf_token *token, u32 slot, u32 rdwr_buf_size) __ksym;
+/* The inode of a path that is trusted. */
+char *krsi_path_inode_blob(const struct path *path, u32 slot, u32 rdwr_buf_size) __ksym;
 /* The credentials of the current task, and those that an exec prepares. */
 char *krsi_current_cred_blob(u32 slot, u32 rdwr_buf_size) __ksym;
 char *krsi_bprm_cred_blob(struct linux_binprm *bprm, u32 slot, u32 rdwr_buf_size) __ksym;

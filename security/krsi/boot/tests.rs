@@ -424,6 +424,7 @@ fn kfuncs_are_those_of_blobs() {
         "krsi_tun_dev_blob",
         "krsi_ib_blob",
         "krsi_bprm_cred_blob",
+        "krsi_path_inode_blob",
         "krsi_inode_blob_",
         "bpf_task_acquire",
     ] {

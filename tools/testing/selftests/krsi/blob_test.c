@@ -162,6 +162,20 @@ TEST_F(blob, inode_sleepable)
 	label_inodes(_metadata, self);
 }
 
+TEST_F(blob, path_inode)
+{
+	attach(_metadata, self, "path_inode_use", "path_inode_check");
+	label_inodes(_metadata, self);
+
+	ASSERT_EQ(0, open_close("/tmp/a"));
+	forget(self);
+	ASSERT_EQ(0, truncate("/tmp/a", 1));
+	EXPECT_EQ(LABEL, self->skel->bss->seen);
+	EXPECT_EQ(1, self->skel->bss->found);
+	EXPECT_EQ(1, self->skel->bss->missing);
+	EXPECT_EQ(1, self->skel->bss->matched);
+}
+
 /* Many inodes that come and go: none begins with another's label. */
 TEST_F(blob, inodes_begin_with_zero)
 {

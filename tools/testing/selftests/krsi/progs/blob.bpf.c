@@ -145,6 +145,26 @@ int BPF_PROG(inode_use_sleepable, struct file *file)
 	return USE(inode, file->f_inode);
 }
 
+/* What a path leads to is what its file has. */
+SEC("?lsm/file_open")
+int BPF_PROG(path_inode_use, struct file *file)
+{
+	if (!on_target())
+		return 0;
+	return use(KRSI_BLOB(path_inode, &file->f_path, inode_slot, __u64),
+		   KRSI_BLOB(inode, file->f_inode, inode_slot, __u64));
+}
+
+/* An argument, in a program that sleeps; a slot of another class is none. */
+SEC("?lsm.s/path_truncate")
+int BPF_PROG(path_inode_check, const struct path *path)
+{
+	if (!on_target())
+		return 0;
+	absent(KRSI_BLOB(path_inode, path, file_slot, __u64));
+	return absent(KRSI_BLOB(path_inode, path, inode_slot, __u64));
+}
+
 SEC("?lsm/file_open")
 int BPF_PROG(file_use, struct file *file)
 {
