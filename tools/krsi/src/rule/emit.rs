@@ -16,7 +16,7 @@
 
 use super::{
     asm::{Asm, Code, If, Label, Size, R},
-    hook::{Access, Hook, Name, Node, Remote, Skip},
+    hook::{Access, Address, Hook, Name, Node, Skip},
     plan::{Branch, HookPlan, Index, Plan, Step, Then},
     policy::{Attr, How, Op, Policy, Test, Text},
 };
@@ -207,6 +207,15 @@ fn each_step<'a>(branches: &'a [Branch], visit: &mut dyn FnMut(&'a Step)) {
     }
 }
 
+/// How many words of the state an attribute takes. What an event may lack has a second one, which
+/// says whether it is there.
+fn words(attr: Attr) -> usize {
+    match attr {
+        Attr::Family => 2,
+        _ => 1,
+    }
+}
+
 fn weight(branch: &Branch) -> usize {
     match &branch.then {
         Then::Steps(branches) => branches.iter().map(weight).sum(),
@@ -243,7 +252,7 @@ impl<'a> Emitter<'a> {
         if address {
             attrs.insert(Attr::RemotePort);
         }
-        if attrs.len() > state::ATTRS_MAX {
+        if attrs.iter().copied().map(words).sum::<usize>() > state::ATTRS_MAX {
             return Err(format!(
                 "rules on {} test more cgroups than there is room for",
                 hook.hook.name
@@ -271,9 +280,14 @@ impl<'a> Emitter<'a> {
             .zip(made)
             .map(|(number, made)| (made, (number, asm.label())))
             .collect();
-        let attrs = (0..)
-            .zip(attrs)
-            .map(|(number, attr)| (attr, state::ATTRS + 8 * number))
+        let mut end = state::ATTRS;
+        let attrs = attrs
+            .into_iter()
+            .map(|attr| {
+                let at = end;
+                end += 8 * words(attr) as i16;
+                (attr, at)
+            })
             .collect();
         Ok(Self {
             any_argument: asm.label(),
@@ -545,6 +559,7 @@ impl<'a> Emitter<'a> {
                 self.asm
                     .helper(sys::BPF_FUNC_get_current_ancestor_cgroup_id);
             }
+            Attr::Family => self.family(self.attrs[&attr] + 8)?,
             Attr::Syscall | Attr::Argument(_) => self.syscall(attr)?,
             Attr::Inode
             | Attr::DevMajor
@@ -693,6 +708,56 @@ impl<'a> Emitter<'a> {
         self.field(Size::U64, R1, R1, "socket", "sk")
     }
 
+    /// Notes that the number in R0 is there, or, where the labels lead to, that it is not.
+    fn there(&mut self, status: i16, absent: Label, failed: Label, done: Label) {
+        self.asm.store_imm(Size::U32, STATE_R, status, THERE);
+        self.asm.jump(done);
+        self.asm.place(failed);
+        self.asm.store_imm(Size::U32, STATE_R, status, FAILED);
+        self.asm.set(R0, 0);
+        self.asm.jump(done);
+        self.asm.place(absent);
+        self.asm.store_imm(Size::U32, STATE_R, status, ABSENT);
+        self.asm.set(R0, 0);
+        self.asm.place(done);
+    }
+
+    /// R3 = the address that the hook is asked about, `length` its length.
+    fn address(&mut self, address: Address, length: R) -> Result<(), String> {
+        match address {
+            Address::Plain(address, size) => {
+                self.argument(R3, address);
+                self.argument(length, size);
+            }
+            Address::Message(message) => {
+                self.argument(R1, message);
+                self.field(Size::U64, R3, R1, "msghdr", "msg_name")?;
+                self.field(Size::U32, length, R1, "msghdr", "msg_namelen")?;
+            }
+        }
+        self.asm.mov32(length, length);
+        Ok(())
+    }
+
+    /// R0 = the family of the address; whether there is one is noted at `status`.
+    fn family(&mut self, status: i16) -> Result<(), String> {
+        let (absent, failed, done) = (self.asm.label(), self.asm.label(), self.asm.label());
+        let Some(address) = self.hook.hook.address() else {
+            return Err(format!("{} has no address", self.hook.hook.name));
+        };
+        self.address(address, R2)?;
+        self.asm.near_if(If::Equal, R3, 0, absent);
+        self.asm.near_if(If::Less, R2, 2, absent);
+        self.asm.mov(R1, STATE_R);
+        self.asm.add(R1, state::SOCKADDR.into());
+        self.asm.set(R2, 2);
+        self.asm.helper(sys::BPF_FUNC_probe_read_kernel);
+        self.asm.near_if(If::NotEqual, R0, 0, failed);
+        self.asm.load(Size::U16, R0, STATE_R, state::SOCKADDR);
+        self.there(status, absent, failed, done);
+        Ok(())
+    }
+
     /// The address of the other end, IPv4 as a part of IPv6, and its port.
     fn remote(&mut self) -> Result<(), String> {
         const AF_INET: i32 = 2;
@@ -703,19 +768,8 @@ impl<'a> Emitter<'a> {
         let port = self.attrs[&Attr::RemotePort];
         let labels: [Label; 6] = std::array::from_fn(|_| self.asm.label());
         let [absent, failed, ipv4, ipv6, there, done] = labels;
-        match remote {
-            Remote::Address(address, length) => {
-                self.argument(R3, address);
-                self.argument(R9, length);
-            }
-            Remote::Message(message) => {
-                self.argument(R1, message);
-                self.field(Size::U64, R3, R1, "msghdr", "msg_name")?;
-                self.field(Size::U32, R9, R1, "msghdr", "msg_namelen")?;
-            }
-        }
+        self.address(remote, R9)?;
         self.asm.near_if(If::Equal, R3, 0, absent);
-        self.asm.mov32(R9, R9);
         self.asm.near_if(If::Less, R9, 16, absent);
         self.asm.mov(R1, STATE_R);
         self.asm.add(R1, state::SOCKADDR.into());
@@ -725,7 +779,7 @@ impl<'a> Emitter<'a> {
         self.asm.load(Size::U16, R1, STATE_R, state::SOCKADDR);
         self.asm.near_if(If::Equal, R1, AF_INET, ipv4);
         self.asm.near_if(If::Equal, R1, AF_INET6, ipv6);
-        if matches!(remote, Remote::Message(_)) {
+        if matches!(remote, Address::Message(_)) {
             // Without a family it is that of the socket.
             self.asm.near_if(If::NotEqual, R1, 0, absent);
             self.socket()?;
@@ -881,9 +935,7 @@ impl<'a> Emitter<'a> {
         };
         match step {
             Step::Plain(Test::Number { attr, op, value }) => {
-                if *attr == Attr::RemotePort {
-                    self.remote_there(branch, fail);
-                }
+                self.demand(*attr, branch, fail);
                 self.asm.load(Size::U64, R1, STATE_R, self.attrs[attr]);
                 self.asm.set64(R2, *value);
                 match op {
@@ -941,7 +993,7 @@ impl<'a> Emitter<'a> {
                 decides,
                 equal,
             } => {
-                self.remote_there(branch, fail);
+                self.demand(Attr::RemotePort, branch, fail);
                 self.asm.store_imm(Size::U32, STATE_R, state::NETWORK, 160);
                 self.asm
                     .store_imm(Size::U32, STATE_R, state::NETWORK + 4, *set as i32);
@@ -963,10 +1015,15 @@ impl<'a> Emitter<'a> {
         Ok(())
     }
 
-    /// Goes to `fail` unless there is a remote address.
-    fn remote_there(&mut self, branch: &Branch, fail: Label) {
+    /// Goes to `fail` unless the attribute is there, if an event may lack it.
+    fn demand(&mut self, attr: Attr, branch: &Branch, fail: Label) {
+        let status = match attr {
+            Attr::RemotePort => state::REMOTE,
+            other if words(other) > 1 => self.attrs[&other] + 8,
+            _ => return,
+        };
         let (there, failed) = (self.asm.label(), self.asm.label());
-        self.asm.load(Size::U32, R1, STATE_R, state::REMOTE);
+        self.asm.load(Size::U32, R1, STATE_R, status);
         self.asm.near_if(If::Equal, R1, THERE, there);
         self.asm.near_if(If::Equal, R1, FAILED, failed);
         self.asm.jump(fail);

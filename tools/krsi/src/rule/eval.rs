@@ -117,6 +117,7 @@ numbers! {
     obj_uid: Attr::ObjUid,
     obj_gid: Attr::ObjGid,
     rport: Attr::RemotePort,
+    saddr_fam: Attr::Family,
     filetype: Attr::FileType,
 }
 

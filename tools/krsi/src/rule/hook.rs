@@ -49,11 +49,11 @@ pub const WRITE: u8 = 2;
 pub const EXECUTE: u8 = 4;
 pub const ATTRIBUTES: u8 = 8;
 
-/// Where a hook has the address of the other end.
+/// Where a hook has an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Remote {
+pub enum Address {
     /// `struct sockaddr *` and its length
-    Address(u8, u8),
+    Plain(u8, u8),
     /// `struct msghdr *`
     Message(u8),
 }
@@ -75,7 +75,10 @@ pub struct Hook {
     pub names: &'static [Name],
     pub node: Option<Node>,
     pub access: Access,
-    pub remote: Option<Remote>,
+    /// Of the other end.
+    pub remote: Option<Address>,
+    /// Of the own end.
+    pub local: Option<Address>,
     pub skip: Skip,
     /// Whether programs can ask for paths there: see security/krsi/path.rs.
     pub paths: bool,
@@ -85,6 +88,13 @@ pub struct Hook {
     pub detail: Option<(u8, &'static str)>,
 }
 
+impl Hook {
+    /// The address that it is asked about.
+    pub fn address(&self) -> Option<Address> {
+        self.remote.or(self.local)
+    }
+}
+
 const fn plain(name: &'static str) -> Hook {
     Hook {
         name,
@@ -92,6 +102,7 @@ const fn plain(name: &'static str) -> Hook {
         node: None,
         access: Access::None,
         remote: None,
+        local: None,
         skip: Skip::Nothing,
         paths: true,
         nested: false,
@@ -238,15 +249,18 @@ pub const HOOKS: &[Hook] = &[
     },
     plain("socket_create"),
     plain("socket_socketpair"),
-    plain("socket_bind"),
     Hook {
-        remote: Some(Remote::Address(1, 2)),
+        local: Some(Address::Plain(1, 2)),
+        ..plain("socket_bind")
+    },
+    Hook {
+        remote: Some(Address::Plain(1, 2)),
         ..plain("socket_connect")
     },
     plain("socket_listen"),
     plain("socket_accept"),
     Hook {
-        remote: Some(Remote::Message(1)),
+        remote: Some(Address::Message(1)),
         ..plain("socket_sendmsg")
     },
     plain("socket_recvmsg"),

@@ -352,6 +352,9 @@ fn implied(rule: &ast::Rule) -> Option<Vec<&'static Hook>> {
     if has(&["raddr", "rport"]) {
         return Some(named(&["socket_connect", "socket_sendmsg"]));
     }
+    if has(&["saddr_fam"]) {
+        return Some(named(&["socket_bind", "socket_connect", "socket_sendmsg"]));
+    }
     let all = hook::READ | hook::WRITE | hook::EXECUTE | hook::ATTRIBUTES;
     if has(&[
         "path", "dir", "perm", "inode", "devmajor", "devminor", "obj_uid", "obj_gid", "filetype",
@@ -526,6 +529,7 @@ const NUMBERS: &[(&str, Attr)] = &[
     ("pid", Attr::Pid),
     ("ppid", Attr::Ppid),
     ("rport", Attr::RemotePort),
+    ("saddr_fam", Attr::Family),
     ("sessionid", Attr::Session),
     ("sgid", Attr::Sgid),
     ("suid", Attr::Suid),
@@ -553,11 +557,6 @@ pub const REFUSED: &[(&str, &str, &str)] = &[
         "success",
         "whether a call succeeds is not known yet when a hook decides it",
         "the rule without it, which is about attempts, or auditctl for this rule",
-    ),
-    (
-        "saddr_fam",
-        "hooks of sockets do not tell the family of each address",
-        "raddr, such as raddr=0.0.0.0/0 for IPv4",
     ),
     (
         "container",
@@ -900,6 +899,12 @@ fn lacks(hook: &Hook, test: &Test) -> Option<(&'static str, &'static str)> {
         {
             Some(NO_NODE)
         }
+        Test::Number {
+            attr: Attr::Family, ..
+        } if hook.address().is_none() => Some((
+            "there is no address",
+            "-S connect, -S bind or -S sendto,sendmsg with it",
+        )),
         Test::Number {
             attr: Attr::RemotePort,
             ..

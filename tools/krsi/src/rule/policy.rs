@@ -43,6 +43,8 @@ pub enum Attr {
     // Of the call of the hook.
     Access,
     RemotePort,
+    /// The family of an address that is connected, sent or bound to.
+    Family,
     Detail,
 }
 

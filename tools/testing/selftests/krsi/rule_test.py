@@ -659,6 +659,25 @@ def test_network_namespace():
         assert "Errno 18" in done.stderr, done.stderr
 
 
+def test_families():
+    shell("ip link set lo up")
+    with policy("-a deny=EACCES,exit -S bind,connect,sendto -F saddr_fam=2\n"
+                "-a deny=EBUSY,exit -F saddr_fam>=10\n"):
+        for family, address, denied in (
+                (socket.AF_INET, ("127.0.0.1", 9), errno.EACCES),
+                (socket.AF_INET6, ("::1", 9), errno.EBUSY), (socket.AF_UNIX, "/nowhere", None)):
+            with socket.socket(family, socket.SOCK_DGRAM) as sock:
+                for call, *args in ((sock.bind, address), (sock.connect, address),
+                                    (sock.sendto, b"x", address)):
+                    result = attempt(call, *args)
+                    if denied:
+                        equal(result, denied, (family, call))
+                    else:
+                        assert result not in (errno.EACCES, errno.EBUSY), (family, call, result)
+        with socket.socketpair()[0] as sock:
+            equal(attempt(sock.send, b"x") in (0, errno.EPIPE), True, "no address at all")
+
+
 def test_system_calls():
     rules = """\
 -a deny=EACCES,exit -S sethostname -k host
@@ -1201,7 +1220,8 @@ OBJECT = ["inode=1", "devmajor=3", "devminor!=4", "obj_uid>=5", "obj_gid=6", "fi
 NAMES = ["path=/no/such", "path!=/no/such", "dir=/no/such", "dir!=/", "dir=/"]
 EXEC = ["argv[1]=none", "argv[3]!=none", "argv=none", "argv!=x", "env[A]=none", "env[BCD]!=b",
         "argv[0]=" + "x" * 300]
-REMOTE = ["raddr=192.0.2.1", "raddr=2001:db8::/32", "raddr!=192.0.2.0/24", "rport=7", "rport>=7"]
+REMOTE = ["raddr=192.0.2.1", "raddr=2001:db8::/32", "raddr!=192.0.2.0/24", "rport=7", "rport>=7",
+          "saddr_fam=2", "saddr_fam!=1"]
 FILE_CALLS = ["openat", "truncate", "ftruncate", "unlink", "rmdir", "mkdir", "mknod", "symlink",
               "link", "rename", "chmod", "chown", "stat", "ioctl", "fcntl", "flock", "read",
               "mount", "move_mount", "pivot_root", "chroot", "finit_module", "inotify_add_watch"]

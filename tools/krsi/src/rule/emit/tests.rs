@@ -138,6 +138,8 @@ fn no_rules_make_it_panic() {
         "-F env[B]!=f",
         "-F cgroup=/x",
         "-F cgroup!=/y/z",
+        "-F saddr_fam=2",
+        "-F saddr_fam>=10",
         "-F raddr=10.0.0.0/8",
         "-F raddr!=::1",
         "-F raddr=::/0",

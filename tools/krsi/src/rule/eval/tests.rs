@@ -177,3 +177,15 @@ fn reasons_name_the_test() {
     assert_eq!(decision.reasons[1].why, "uid=6");
     assert!(decision.reasons[1].matches);
 }
+
+#[test]
+fn families_are_those_of_addresses() {
+    let rules = "-a deny,exit -F saddr_fam=1";
+    for hook in ["socket_bind", "socket_connect", "socket_sendmsg"] {
+        let event = |family| format!(r#"{{"hook":"{hook}","saddr_fam":{family}}}"#);
+        assert_eq!(
+            (decided(rules, &event(1)).1, decided(rules, &event(2)).1),
+            (1, 0)
+        );
+    }
+}
