@@ -65,7 +65,7 @@ pub enum Command {
     /// Check audit rules, and what they decide about events, without a kernel
     ///
     /// Rules are auditctl's, see krsi.rules(7), as in /etc/audit/rules.d, with the actions deny, deny=ERRNO and kill,
-    /// and fields of KRSI's own: argv[N], argv, env[NAME], comm, cgroup, pexe, raddr, rport. Each
+    /// and fields of KRSI's own: argv[N], argv, env[NAME], comm, cgroup, container, pexe, raddr, rport. Each
     /// mistake is shown with its line, its column and what was expected. Rules are compiled, too;
     /// only the kernel's verifier has not seen the programs then. An event is a JSON object
     /// with `hook` or `syscall`, and fields called as in rules: path, perm, exe, uid and so on.

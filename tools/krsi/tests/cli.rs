@@ -305,7 +305,7 @@ fn rules_that_are_well_formed() {
     let args = ["check", "--parse-only", file];
     assert_eq!(
         good(&args),
-        "rules/good.rules: well formed; statements: 31\n"
+        "rules/good.rules: well formed; statements: 32\n"
     );
 
     let read = parsed(&good(&[&args[..], &["--json"]].concat()));

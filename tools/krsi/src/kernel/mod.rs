@@ -6,6 +6,7 @@ pub mod bpf;
 pub mod bpffs;
 pub mod btf;
 pub mod cgroup;
+pub mod container;
 pub mod holders;
 pub mod insn;
 pub mod mounts;

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What rules mean on another machine, as far as somebody has said so: its users, groups and
-//! cgroups. The rest is as on this one.
+//! What rules mean on another machine, as far as somebody has said so: its users, groups, and
+//! cgroups with the containers in them. The rest is as on this one.
 
 use super::{
+    error::Missing,
     lower::System,
     system::{id, Machine},
 };
+use crate::kernel::container::{self, Container};
+use std::path::Path;
 
 #[derive(Default)]
 pub struct Elsewhere {
@@ -50,6 +53,15 @@ impl System for Elsewhere {
         match assumed.zip(ASSUMED..).find(|(parts, _)| *parts == wanted) {
             Some((parts, id)) => Some((u8::try_from(parts.len()).ok()?, id)),
             None => Machine.cgroup(path),
+        }
+    }
+
+    fn container(&self, name: &str) -> Result<String, Missing> {
+        let paths = self.cgroups.iter().map(Path::new);
+        let assumed: Vec<_> = paths.filter_map(Container::of).collect();
+        match container::called(&assumed, name).as_slice() {
+            [one] => Ok(one.cgroup.to_string_lossy().into_owned()),
+            _ => Machine.container(name),
         }
     }
 

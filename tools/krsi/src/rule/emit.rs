@@ -554,11 +554,12 @@ impl<'a> Emitter<'a> {
                 self.asm.jump_if(If::Equal, R1, 0, self.broken);
                 self.field(size, R0, R1, structure, path)?;
             }
-            Attr::Cgroup(depth) => {
+            Attr::Cgroup(depth) | Attr::Container(depth) => {
                 self.asm.set(R1, depth.into());
                 self.asm
                     .helper(sys::BPF_FUNC_get_current_ancestor_cgroup_id);
             }
+            Attr::Host => self.host()?,
             Attr::Family => self.family(self.attrs[&attr] + 8)?,
             Attr::Syscall | Attr::Argument(_) => self.syscall(attr)?,
             Attr::Inode
@@ -646,6 +647,30 @@ impl<'a> Emitter<'a> {
         self.asm.jump(done);
         self.asm.place(none);
         self.asm.set(R0, NONE);
+        self.asm.place(done);
+        Ok(())
+    }
+
+    /// R0 = 1 if the task is in no container: in the first namespaces of processes and of cgroups.
+    fn host(&mut self) -> Result<(), String> {
+        // Of enum init_ns_ino, which is ABI.
+        const CGROUP_NS_INIT_INO: u32 = 0xefff_fffb;
+        let (within, done) = (self.asm.label(), self.asm.label());
+        self.asm.set(R0, 1);
+        // The first one of processes is at level 0, all others are beneath it.
+        self.field(Size::U64, R1, R9, "task_struct", "thread_pid")?;
+        self.field(Size::U32, R1, R1, "pid", "level")?;
+        self.asm.near_if(If::NotEqual, R1, 0, within);
+        // A task that ends has left its other namespaces already.
+        self.field(Size::U64, R1, R9, "task_struct", "nsproxy")?;
+        self.asm.near_if(If::Equal, R1, 0, done);
+        self.field(Size::U64, R1, R1, "nsproxy", "cgroup_ns")?;
+        self.asm.near_if(If::Equal, R1, 0, done);
+        self.field(Size::U32, R1, R1, "cgroup_namespace", "ns.inum")?;
+        self.asm.set64(R2, CGROUP_NS_INIT_INO.into());
+        self.asm.near_if_reg(If::Equal, R1, R2, done);
+        self.asm.place(within);
+        self.asm.set(R0, 0);
         self.asm.place(done);
         Ok(())
     }

@@ -65,6 +65,26 @@ impl Wrong {
     }
 }
 
+/// What a rule names and this machine has not, before it is known where that stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    pub message: String,
+    pub expected: String,
+}
+
+impl Missing {
+    pub fn new(message: impl Into<String>, expected: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            expected: expected.into(),
+        }
+    }
+
+    pub fn at(self, span: Span) -> Wrong {
+        Wrong::new(span, self.message, self.expected)
+    }
+}
+
 /// The one of `names` that `wrong` was probably meant to be.
 pub fn similar<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let close = names.map(|name| (distance(wrong, name), name));

@@ -5,7 +5,7 @@
 
 use super::{
     hook::{self, Access, Decided, Hook},
-    lower::{undecided, System},
+    lower::{undecided, System, HOST},
     policy::{Attr, How, Op, Policy, Test, Text},
 };
 use serde::{Deserialize, Serialize};
@@ -47,6 +47,9 @@ pub struct Event {
     pub env_in_part: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cgroup: Option<String>,
+    /// A container by its name or id, or `host`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub raddr: Option<IpAddr>,
     /// A capability, a mode, or what kind of data is loaded: see the hook's table.
@@ -265,14 +268,25 @@ fn number(
             let Some(path) = &event.cgroup else {
                 return missing("cgroup");
             };
-            let mut parts = path.split('/').filter(|part| !part.is_empty());
-            let above: Vec<&str> = parts.by_ref().take(depth.into()).collect();
-            if above.len() < depth.into() {
-                return Ok(Some(0));
-            }
-            let found = system.cgroup(&format!("/{}", above.join("/")));
-            Ok(Some(found.map_or(0, |(_, id)| id)))
+            Ok(Some(cgroup_at(path, depth, system)))
         }
+        Attr::Container(depth) => {
+            let path = match (&event.container, &event.cgroup) {
+                (Some(name), _) if name == HOST => return Ok(Some(0)),
+                // One that is not here is another than the rule's, which is.
+                (Some(name), _) => match system.container(name) {
+                    Ok(path) => path,
+                    Err(_) => return Ok(Some(0)),
+                },
+                (None, Some(path)) => path.clone(),
+                (None, None) => return missing("container"),
+            };
+            Ok(Some(cgroup_at(&path, depth, system)))
+        }
+        Attr::Host => match &event.container {
+            Some(name) => Ok(Some((name == HOST).into())),
+            None => missing("container"),
+        },
         Attr::Syscall => {
             let (Some(name), Some(arch)) = (&event.syscall, &event.arch) else {
                 return missing("syscall and arch");
@@ -310,6 +324,17 @@ fn number(
             None => missing("?"),
         },
     }
+}
+
+/// The id of the cgroup at a depth of a path; 0 if it has none.
+fn cgroup_at(path: &str, depth: u8, system: &dyn System) -> u64 {
+    let parts = path.split('/').filter(|part| !part.is_empty());
+    let above: Vec<&str> = parts.take(depth.into()).collect();
+    if above.len() < depth.into() {
+        return 0;
+    }
+    let found = system.cgroup(&format!("/{}", above.join("/")));
+    found.map_or(0, |(_, id)| id)
 }
 
 /// The texts that an event has for a test; none if what could have one has none.
@@ -434,6 +459,7 @@ fn say(test: &Test) -> String {
     let name = |attr: &Attr| match attr {
         Attr::Compat => "32-bit".to_string(),
         Attr::Cgroup(_) => "cgroup".into(),
+        Attr::Container(_) | Attr::Host => "container".into(),
         Attr::Syscall => "system call".into(),
         Attr::Access => "perm".into(),
         Attr::Detail => "detail".into(),
@@ -455,6 +481,11 @@ fn say(test: &Test) -> String {
             let letters: String = letters.map(|(_, letter)| letter).collect();
             format!("perm={letters}")
         }
+        Test::Number {
+            attr: Attr::Host,
+            op,
+            ..
+        } => format!("container{}{HOST}", sign(*op == Op::Equal)),
         Test::Number { attr, op, value } => {
             let op = match op {
                 Op::Equal => "=",

@@ -6,7 +6,7 @@
 use super::{
     ast::{self, Change, Condition, Field, List, Op, Permissions, Statement, Value},
     errno,
-    error::{similar, Span, SyntaxError, Wrong},
+    error::{similar, Missing, Span, SyntaxError, Wrong},
     hook::{self, Access, Decided, Hook},
     parse::Line,
     policy::{Action, Attr, Case, How, Policy, Rule, Test, Text},
@@ -20,6 +20,8 @@ pub trait System {
     fn group(&self, name: &str) -> Option<u32>;
     /// Depth and id of a cgroup.
     fn cgroup(&self, path: &str) -> Option<(u8, u64)>;
+    /// The path of a container's cgroup.
+    fn container(&self, name: &str) -> Result<String, Missing>;
     /// The path without symbolic links, as far as it is there.
     fn resolve(&self, path: &str) -> String;
 }
@@ -46,6 +48,8 @@ const BENEATH_MAX: usize = 251;
 /// What a program compares of an argument.
 const ARGUMENT_MAX: usize = 4000;
 const COMM_MAX: usize = 15;
+/// What is no container.
+pub const HOST: &str = "host";
 
 /// Makes the policy that `sources` say, as auditctl takes them: in their order.
 pub fn lower(sources: Vec<Source>, system: &dyn System) -> Result<Lowered, Vec<SyntaxError>> {
@@ -559,11 +563,6 @@ pub const REFUSED: &[(&str, &str, &str)] = &[
         "the rule without it, which is about attempts, or auditctl for this rule",
     ),
     (
-        "container",
-        "Linux knows no containers",
-        "cgroup= with the container's cgroup",
-    ),
-    (
         "label",
         "rules do not say which slot of a blob the label is in",
         "a BPF program of your own, with krsi_inode_blob()",
@@ -737,6 +736,23 @@ fn apply(
                 "this is no address of another end: who connects to it connects to this machine",
                 "127.0.0.1 or ::1, or a network",
             ))
+        }
+        (Field::Named("container"), Value::Text(name)) if name == HOST => Test::Number {
+            attr: Attr::Host,
+            op,
+            value: 1,
+        },
+        (Field::Named("container"), Value::Text(name)) => {
+            let path = system.container(name).map_err(|missing| missing.at(at))?;
+            let Some((depth, id)) = system.cgroup(&path) else {
+                let message = format!("the container {name} has just ended");
+                return Err(Wrong::new(at, message, "one that runs"));
+            };
+            Test::Number {
+                attr: Attr::Container(depth),
+                op,
+                value: id,
+            }
         }
         (Field::Named("raddr"), Value::Text(value)) => address(value, equal)
             .ok_or_else(|| Wrong::new(at, "this is no address", "an IP address or network"))?,

@@ -30,6 +30,10 @@ pub enum Attr {
     Fsgid,
     /// The id of the cgroup at this depth.
     Cgroup(u8),
+    /// The same, of a rule that names the container which this depth may be.
+    Container(u8),
+    /// 1 for tasks that are in no container.
+    Host,
     /// The number of the system call, [`Test::IN_COMPAT`] with it for 32-bit programs.
     Syscall,
     Argument(u8),

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What rules mean on this machine: its users, groups, cgroups, and symbolic links.
+//! What rules mean on this machine: its users, groups, cgroups, containers, and symbolic links.
 
-use super::lower::System;
-use crate::kernel::mounts;
+use super::{error::Missing, lower::System};
+use crate::kernel::{
+    cgroup,
+    container::{self, Container},
+    mounts,
+};
 use std::{
     fs,
     os::unix::fs::MetadataExt,
@@ -11,6 +15,28 @@ use std::{
 };
 
 pub struct Machine;
+
+/// How many containers are named to who asks for another.
+const SHOWN: usize = 8;
+
+/// What there is instead of a container of that name.
+fn no_container(containers: &[Container]) -> String {
+    if containers.is_empty() {
+        return "one that runs, by its id or name; no cgroup here is called like one".into();
+    }
+    let mut names: Vec<&str> = containers.iter().map(Container::short).collect();
+    names.sort_unstable();
+    names.dedup();
+    let more = match names.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    names.truncate(SHOWN);
+    format!(
+        "one that runs, by its name or 12 digits of its id: {}{more}",
+        names.join(", ")
+    )
+}
 
 /// The number of a name in what /etc/passwd and the like have.
 pub fn id(text: &str, name: &str) -> Option<u32> {
@@ -42,6 +68,30 @@ impl System for Machine {
             let id = fs::metadata(mount.join(below)).ok()?.ino();
             Some((u8::try_from(depth).ok()?, id))
         })
+    }
+
+    fn container(&self, name: &str) -> Result<String, Missing> {
+        let paths = cgroup::paths();
+        let mut containers: Vec<_> = paths
+            .values()
+            .filter_map(|path| Container::of(path))
+            .collect();
+        containers.sort();
+        match container::called(&containers, name).as_slice() {
+            [one] => Ok(one.cgroup.to_string_lossy().into_owned()),
+            [] => Err(Missing::new(
+                format!("there is no container {name}"),
+                no_container(&containers),
+            )),
+            several => {
+                let paths: Vec<_> = several.iter().map(|one| one.cgroup.display()).collect();
+                let paths: Vec<String> = paths.iter().map(ToString::to_string).collect();
+                Err(Missing::new(
+                    format!("there are {} containers {name}", several.len()),
+                    format!("more digits, or cgroup= with one of {}", paths.join(", ")),
+                ))
+            }
+        }
     }
 
     fn resolve(&self, path: &str) -> String {
@@ -80,6 +130,16 @@ mod tests {
         assert_eq!(resolved, dir.join("real/not/there").to_str().unwrap());
         assert_eq!(Machine.resolve("/"), "/");
         fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn containers_are_named_to_who_asks_for_another() {
+        let path = |name: &str| Container::of(Path::new(&format!("/lxc.payload.{name}")));
+        let all = |count| (0..count).filter_map(|number| path(&format!("c{number}")));
+        let said = |count| no_container(&all(count).collect::<Vec<_>>());
+        assert!(said(0).ends_with("no cgroup here is called like one"));
+        assert!(said(2).ends_with(": c0, c1"), "{}", said(2));
+        assert!(said(11).ends_with("c6 and 3 more"), "{}", said(11));
     }
 
     #[test]

@@ -450,6 +450,63 @@ def test_cgroup():
         group.rmdir()
 
 
+def test_container():
+    first, second = "a1" * 32, "a1" * 31 + "b2"
+    places = {
+        first: CGROUPS / f"docker-{first}.scope",
+        second: CGROUPS / "krsi_pods/burstable/pod1" / second,
+        "krsi-web": CGROUPS / "lxc.payload.krsi-web",
+        "krsi-vm": CGROUPS / "machine.slice/machine-krsi\\x2dvm.scope",
+    }
+    within = places["krsi-web"] / "init"
+    made = []
+    script = 'echo 0 >"$1/cgroup.procs" && exec /bin/true'
+    rule = "-a deny,exit -S execve -F path=/bin/true -F container"
+    try:
+        for path in [*places.values(), within]:
+            missing = [part for part in [path, *path.parents] if not part.exists()]
+            for part in reversed(missing):
+                part.mkdir()
+                made.append(part)
+        for name, path in places.items():
+            others = [other for other in places.values() if other != path]
+            with policy(f"{rule}={name}\n"):
+                assert shell(script, path).returncode != 0, name
+                for other in [*others, CGROUPS]:
+                    equal(shell(script, other).returncode, 0, f"{name}, {other}")
+        with policy(f"{rule}=krsi-web\n"):
+            assert shell(script, within).returncode != 0, "beneath it"
+        with policy(f"{rule}!={second[:63]}\n"):
+            equal(shell(script, places[second]).returncode, 0)
+            assert shell(script, places[first]).returncode != 0
+            assert shell(script, CGROUPS).returncode != 0, "no container at all"
+        for name, part in (("krsi-none", "krsi-vm"), (first[:11], "a1a1a1a1a1a1"),
+                           ("pod1", "krsi-web")):
+            error = load(f"{rule}={name}\n", status=ERROR)["errors"][0]
+            equal(error["message"], f"there is no container {name}")
+            assert part in error["expected"], error
+        error = load(f"{rule}={first[:12]}\n", status=ERROR)["errors"][0]
+        equal(error["message"], f"there are 2 containers {first[:12]}")
+        assert f"/docker-{first}.scope" in error["expected"], error
+    finally:
+        time.sleep(0.1)
+        for part in reversed(made):
+            part.rmdir()
+
+
+def test_host():
+    """Its namespaces of processes and of cgroups are the first ones."""
+    places = [([], True), (["unshare", "-m", "-u", "-i", "-n"], True), (["unshare", "-p"], True),
+              (["unshare", "-p", "-f"], False), (["unshare", "-C"], False),
+              (["unshare", "-U", "-r", "-p", "-f"], False)]
+    for op in ("=", "!="):
+        with policy(f"-a deny,exit -S execve -F path=/bin/true -F container{op}host\n"):
+            for words, host in places:
+                done = execute(*words, "/bin/true")
+                # unshare(1) is there itself when it executes what it was told to.
+                equal(done == 0, host == (op == "!="), f"container{op}host, {words}")
+
+
 def test_programs():
     shutil.copy("/bin/cat", TOP / "cat")
     own = os.path.realpath(sys.executable)
@@ -1213,7 +1270,8 @@ def test_records():
 # Fields with values that no task or file here has, and where they can stand.
 SUBJECT = ["uid=54321", "euid!=54321", "suid<=7", "fsuid>=7", "gid=54321", "egid!=3", "sgid<9",
            "fsgid>3", "auid=54321", "sessionid!=unset", "pid=4194000", "ppid>1", "pers=0",
-           "arch=b64", "arch=b32", "arch!=b32", "cgroup!=/", "cgroup=/"]
+           "arch=b64", "arch=b32", "arch!=b32", "cgroup!=/", "cgroup=/", "container=host",
+           "container!=host", "container=krsi-random"]
 PROGRAM = ["exe=/none", "exe!=/bin/none", "pexe=/none", "comm=none", "comm!=none"]
 OBJECT = ["inode=1", "devmajor=3", "devminor!=4", "obj_uid>=5", "obj_gid=6", "filetype=socket",
           "filetype!=dir"]
@@ -1265,7 +1323,23 @@ def random_rule(chance):
     return f"-a {action},exit {' '.join(words)}\n"
 
 
+@contextlib.contextmanager
+def all_there():
+    """What random rules name."""
+    container = CGROUPS / "lxc.payload.krsi-random"
+    container.mkdir()
+    try:
+        yield
+    finally:
+        container.rmdir()
+
+
 def test_random_rules_load():
+    with all_there():
+        load_random_rules()
+
+
+def load_random_rules():
     seed = int(os.environ.get("SEED", "1"))
     chance = random.Random(seed)
     for number in range(int(os.environ.get("ROUNDS", "15"))):
@@ -1280,7 +1354,8 @@ def test_random_rules_load():
 def test_every_system_call_alone():
     """Each hook takes a program of its own, with every kind of test that it can have."""
     for call in FILE_CALLS + DENTRY_CALLS + OTHER_CALLS + PATHLESS_CALLS + ["execve", "connect"]:
-        rules = f"-a deny,exit -S {call} -F {NEVER}\n"
+        rules = f"-a deny,exit -S {call} -F {NEVER}\n" \
+                f"-a deny,exit -S {call} -F {NEVER} -F container!=host\n"
         if call not in PATHLESS_CALLS:
             rules += f"-a deny,exit -S {call} -F {NEVER} -F exe=/none -F pexe!=/none\n"
         if call in FILE_CALLS:
@@ -1302,7 +1377,8 @@ def test_decides_as_check_says():
         tests = [f"path={path}" for path in places] + \
             [f"dir={path}" for path in (HELD, FREE, HELD / "sub", TOP)] + \
             [f"path!={places[0]}", f"dir!={HELD}", "uid=0", "uid!=0", "gid>=0", "euid=5",
-             f"exe={own}", f"exe!={own}", "exe=/none", f"pid={os.getpid()}", "pid=1"]
+             f"exe={own}", f"exe!={own}", "exe=/none", f"pid={os.getpid()}", "pid=1",
+             "container=host", "container!=host"]
         for _ in range(8):
             rules = "".join(
                 f"-a {chance.choice(['deny', 'never', 'deny=EACCES'])},exit -S openat "
@@ -1323,6 +1399,7 @@ def test_decides_as_check_says():
                         events.append(json.dumps({
                             "hook": "file_open", "path": str(path), "perm": perm, "uid": 0,
                             "gid": 0, "euid": 0, "exe": own, "pid": os.getpid(),
+                            "container": "host",
                         }))
             with tempfile.NamedTemporaryFile("w", suffix=".rules") as file:
                 file.write(rules)

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::rule::{
+    error::Missing,
     lower::{lower, Source, System},
     parse,
     plan::plan,
@@ -20,6 +21,10 @@ impl System for Nothing {
 
     fn cgroup(&self, path: &str) -> Option<(u8, u64)> {
         Some((path.len() as u8 % 5, 1 << 40))
+    }
+
+    fn container(&self, name: &str) -> Result<String, Missing> {
+        Ok(format!("/{name}"))
     }
 
     fn resolve(&self, path: &str) -> String {
@@ -138,6 +143,9 @@ fn no_rules_make_it_panic() {
         "-F env[B]!=f",
         "-F cgroup=/x",
         "-F cgroup!=/y/z",
+        "-F container=x",
+        "-F container!=host",
+        "-F container=host",
         "-F saddr_fam=2",
         "-F saddr_fam>=10",
         "-F raddr=10.0.0.0/8",

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::rule::{
+    error::Missing,
     lower::{lower, Source},
     parse,
 };
@@ -20,6 +21,14 @@ impl System for Fixed {
 
     fn cgroup(&self, path: &str) -> Option<(u8, u64)> {
         (path == "/a.slice").then_some((1, 77))
+    }
+
+    fn container(&self, name: &str) -> Result<String, Missing> {
+        match name {
+            "a" => Ok("/a.slice".into()),
+            "b" => Ok("/a.slice/b".into()),
+            _ => Err(Missing::new(format!("there is no container {name}"), "a")),
+        }
     }
 
     fn resolve(&self, path: &str) -> String {
@@ -176,6 +185,39 @@ fn reasons_name_the_test() {
     assert_eq!(decision.reasons[0].why, "not uid=5");
     assert_eq!(decision.reasons[1].why, "uid=6");
     assert!(decision.reasons[1].matches);
+
+    let text = "-a deny,exit -S execve -F container!=host";
+    let event = serde_json::from_str(r#"{"syscall":"execve","container":"a"}"#).unwrap();
+    let decision = &eval(&self::policy(text), &event, &Fixed).unwrap()[0];
+    assert_eq!(decision.reasons[0].why, "container!=host");
+}
+
+#[test]
+fn containers_are_cgroups() {
+    let event = |more: &str| format!(r#"{{"syscall":"execve",{more}}}"#);
+    for (field, more, denied) in [
+        ("container=a", r#""container":"a""#, true),
+        ("container=a", r#""container":"b""#, true),
+        ("container=a", r#""container":"host""#, false),
+        ("container=a", r#""container":"elsewhere""#, false),
+        ("container=a", r#""cgroup":"/a.slice/x""#, true),
+        ("container!=a", r#""container":"host""#, true),
+        ("container!=a", r#""cgroup":"/b.slice""#, true),
+        ("container=host", r#""container":"host""#, true),
+        ("container=host", r#""container":"a""#, false),
+        ("container!=host", r#""container":"a""#, true),
+    ] {
+        let rules = format!("-a deny,exit -S execve -F {field}");
+        assert_eq!(
+            decided(&rules, &event(more)).1 == 1,
+            denied,
+            "{field}, {more}"
+        );
+    }
+    // A cgroup alone does not tell.
+    let policy = policy("-a deny,exit -S execve -F container=host");
+    let event = serde_json::from_str(&event(r#""cgroup":"/""#)).unwrap();
+    assert!(eval(&policy, &event, &Fixed).is_err());
 }
 
 #[test]
