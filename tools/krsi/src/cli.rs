@@ -64,11 +64,14 @@ pub enum Command {
     Blobs(Blobs),
     /// Check audit rules, and what they decide about events, without a kernel
     ///
-    /// Rules are auditctl's, see krsi.rules(7), as in /etc/audit/rules.d, with the actions deny, deny=ERRNO and kill,
-    /// and fields of KRSI's own: argv[N], argv, env[NAME], comm, cgroup, container, pexe, raddr, rport. Each
-    /// mistake is shown with its line, its column and what was expected. Rules are compiled, too;
-    /// only the kernel's verifier has not seen the programs then. An event is a JSON object
-    /// with `hook` or `syscall`, and fields called as in rules: path, perm, exe, uid and so on.
+    /// Rules are auditctl's, see krsi.rules(7), as in /etc/audit/rules.d, with the actions deny,
+    /// deny=ERRNO and kill, and fields of KRSI's own: argv[N], argv, env[NAME], label[CLASS.SLOT],
+    /// comm, cgroup, container, pexe, raddr, rport. Each mistake is shown with its line, its column
+    /// and what was expected. Rules are compiled, too; only the kernel's verifier has not seen the
+    /// programs then. An event is a JSON object with `hook` or `syscall`, and fields called as in
+    /// rules: path, perm, exe, uid and so on; `label` is an object, {"inode.origin": 1}. Labels are
+    /// those of the file krsi/blobs in securityfs; if it cannot be read, they are taken for granted,
+    /// with a note.
     #[command(after_help = EXIT)]
     Check(Check),
     /// Change the rules that are in force, with auditctl's options
@@ -278,6 +281,8 @@ pub struct Check {
     /// Files with rules, directories with files that end in .rules; - is the standard input
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub source: Source,
     #[command(flatten)]
     pub output: Output,
 }

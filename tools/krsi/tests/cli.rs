@@ -305,7 +305,7 @@ fn rules_that_are_well_formed() {
     let args = ["check", "--parse-only", file];
     assert_eq!(
         good(&args),
-        "rules/good.rules: well formed; statements: 32\n"
+        "rules/good.rules: well formed; statements: 34\n"
     );
 
     let read = parsed(&good(&[&args[..], &["--json"]].concat()));
@@ -365,7 +365,7 @@ fn rules_that_are_wrong() {
 /// What no hook can decide, with the place, the reason, and what to do instead.
 #[test]
 fn rules_that_are_refused() {
-    let run = run(&["check", "rules/refused.rules"]);
+    let run = run(&["check", "rules/refused.rules", "--securityfs", "active"]);
     assert_eq!((run.status, run.err.as_str()), (1, ""));
     assert_eq!(run.out, include_str!("data/rules/refused.expected"));
 }
@@ -501,6 +501,30 @@ fn json_of_what_is_wrong() {
         let message = parsed(&wrong.out)["errors"][0]["message"].take();
         assert_eq!(message, "-w lacks its value", "{args:?}");
     }
+}
+
+/// Labels are those of slots in securityfs, or in a copy of it, or they are taken for granted.
+#[test]
+fn labels_are_looked_for() {
+    let args = [
+        "check",
+        "rules/labels.rules",
+        "--events",
+        "rules/labels.json",
+        "--securityfs",
+    ];
+    let expected = include_str!("data/rules/labels.expected");
+    assert_eq!(good(&[&args[..], &["active"]].concat()), expected);
+
+    let granted = "is taken for granted: no file krsi/blobs can be read here";
+    let notes = format!(
+        "rules/labels.rules:1: label[inode.label:8,8] {granted}\n\
+         rules/labels.rules:2: label[task.state] {granted}\n"
+    );
+    assert_eq!(
+        good(&[&args[..], &["bpf"]].concat()),
+        format!("{notes}{expected}")
+    );
 }
 
 #[test]

@@ -13,7 +13,9 @@ use crate::{
         eval::{eval, Decision, Event},
         lower::{lower, Lowered, Source},
         plan::plan,
-        recorded, Line, SyntaxError,
+        recorded,
+        system::Machine,
+        Line, SyntaxError,
     },
     ui,
 };
@@ -57,6 +59,7 @@ pub fn run(args: &cli::Check) -> Result<Exit> {
         events: Vec::new(),
     };
     let system = Elsewhere {
+        machine: Machine::offline(&args.source.securityfs),
         users: args.passwd.as_deref().map(read).transpose()?,
         groups: args.group.as_deref().map(read).transpose()?,
         cgroups: args.cgroup.clone(),

@@ -123,7 +123,7 @@ fn classify(file: &str, line: &str) -> Option<(Class, String)> {
     if let Some(why) = misleading(&source) {
         return Some((Class::Stays, why.into()));
     }
-    let lowered = match lower(vec![source], &Machine) {
+    let lowered = match lower(vec![source], &Machine::new()) {
         Ok(lowered) => lowered,
         Err(errors) => {
             let error = errors.first()?;

@@ -76,7 +76,7 @@ pub fn compile(paths: &[PathBuf]) -> Result<std::result::Result<Lowered, Vec<Syn
     if !errors.is_empty() {
         return Ok(Err(errors));
     }
-    Ok(lower(sources, &Machine))
+    Ok(lower(sources, &Machine::new()))
 }
 
 #[derive(Serialize)]

@@ -85,7 +85,7 @@ pub fn run(args: &cli::Rule) -> Result<Exit> {
         None => Vec::new(),
     };
     all.extend(new);
-    let lowered = match lower(all, &Machine) {
+    let lowered = match lower(all, &Machine::new()) {
         Ok(lowered) => lowered,
         Err(errors) => return policy::refuse(&errors, json),
     };

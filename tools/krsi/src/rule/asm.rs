@@ -140,6 +140,17 @@ impl Asm {
         self.push(0, ZERO, ZERO, 0, (imm >> 32) as i32);
     }
 
+    /// `dst = imm`, without a sign.
+    pub fn set32(&mut self, dst: R, imm: u32) {
+        self.push(
+            sys::BPF_ALU | sys::BPF_MOV | sys::BPF_K,
+            dst,
+            ZERO,
+            0,
+            imm as i32,
+        );
+    }
+
     /// `dst = (u32)src`
     pub fn mov32(&mut self, dst: R, src: R) {
         self.push(sys::BPF_ALU | sys::BPF_MOV | sys::BPF_X, dst, src, 0, 0);

@@ -127,6 +127,20 @@ pub enum Field {
     Environment {
         env: String,
     },
+    /// KRSI's `label[CLASS.SLOT]`.
+    Label {
+        label: Label,
+    },
+}
+
+/// What objects of a class have in a slot of their blob.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Label {
+    pub class: String,
+    pub slot: String,
+    /// Offset and width of the part that is meant, if it is not all of the slot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part: Option<(u32, u32)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -155,6 +169,8 @@ pub enum Op {
 #[serde(rename_all = "snake_case")]
 pub enum Value {
     Number(i64),
+    /// Of a field that has up to 64 bits.
+    Unsigned(u64),
     /// An id that was never set: `unset`, -1, 4294967295.
     Unset,
     /// A name that stands for a number: a user, an errno, a machine.

@@ -5,14 +5,16 @@
 
 use super::{
     error::Missing,
+    label::{Class, Slot},
     lower::System,
     system::{id, Machine},
 };
 use crate::kernel::container::{self, Container};
 use std::path::Path;
 
-#[derive(Default)]
 pub struct Elsewhere {
+    /// What is true of all that nobody said anything of.
+    pub machine: Machine,
     /// What it has for /etc/passwd and /etc/group.
     pub users: Option<String>,
     pub groups: Option<String>,
@@ -32,14 +34,14 @@ impl System for Elsewhere {
     fn user(&self, name: &str) -> Option<u32> {
         match &self.users {
             Some(text) => id(text, name),
-            None => Machine.user(name),
+            None => self.machine.user(name),
         }
     }
 
     fn group(&self, name: &str) -> Option<u32> {
         match &self.groups {
             Some(text) => id(text, name),
-            None => Machine.group(name),
+            None => self.machine.group(name),
         }
     }
 
@@ -52,7 +54,7 @@ impl System for Elsewhere {
         });
         match assumed.zip(ASSUMED..).find(|(parts, _)| *parts == wanted) {
             Some((parts, id)) => Some((u8::try_from(parts.len()).ok()?, id)),
-            None => Machine.cgroup(path),
+            None => self.machine.cgroup(path),
         }
     }
 
@@ -61,12 +63,16 @@ impl System for Elsewhere {
         let assumed: Vec<_> = paths.filter_map(Container::of).collect();
         match container::called(&assumed, name).as_slice() {
             [one] => Ok(one.cgroup.to_string_lossy().into_owned()),
-            _ => Machine.container(name),
+            _ => self.machine.container(name),
         }
     }
 
+    fn slot(&self, class: Class, name: &str) -> Result<Slot, Missing> {
+        self.machine.slot(class, name)
+    }
+
     fn resolve(&self, path: &str) -> String {
-        Machine.resolve(path)
+        self.machine.resolve(path)
     }
 }
 
@@ -77,6 +83,7 @@ mod tests {
     #[test]
     fn what_was_said_is_so() {
         let there = Elsewhere {
+            machine: Machine::new(),
             users: Some("root:x:0:0::/:/bin/sh\nweb:x:333:334::/:/bin/false\n".into()),
             groups: Some("www:x:444:\n".into()),
             cgroups: vec!["/a/b".into(), "/sys/fs/cgroup/a/c".into()],
@@ -88,6 +95,10 @@ mod tests {
         assert_ne!(id("/a/b").1, id("/a/c").1);
         assert_ne!(id("/a/b").1, id("/a").1);
         assert!(there.cgroup("/none/here").is_none());
-        assert_eq!(Elsewhere::default().user("root"), Some(0));
+        let here = Elsewhere {
+            users: None,
+            ..there
+        };
+        assert_eq!(here.user("root"), Some(0));
     }
 }

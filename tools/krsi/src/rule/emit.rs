@@ -17,6 +17,7 @@
 use super::{
     asm::{Asm, Code, If, Label, Size, R},
     hook::{Access, Address, Hook, Name, Node, Skip},
+    label::{Class, Label as ObjectLabel},
     plan::{Branch, HookPlan, Index, Plan, Step, Then},
     policy::{Attr, How, Op, Policy, Test, Text},
 };
@@ -211,7 +212,7 @@ fn each_step<'a>(branches: &'a [Branch], visit: &mut dyn FnMut(&'a Step)) {
 /// says whether it is there.
 fn words(attr: Attr) -> usize {
     match attr {
-        Attr::Family => 2,
+        Attr::Label(_) | Attr::Family => 2,
         _ => 1,
     }
 }
@@ -254,7 +255,7 @@ impl<'a> Emitter<'a> {
         }
         if attrs.iter().copied().map(words).sum::<usize>() > state::ATTRS_MAX {
             return Err(format!(
-                "rules on {} test more cgroups than there is room for",
+                "rules on {} test more cgroups and labels than there is room for",
                 hook.hook.name
             ));
         }
@@ -560,6 +561,7 @@ impl<'a> Emitter<'a> {
                     .helper(sys::BPF_FUNC_get_current_ancestor_cgroup_id);
             }
             Attr::Host => self.host()?,
+            Attr::Label(label) => self.object_label(label, self.attrs[&attr] + 8)?,
             Attr::Family => self.family(self.attrs[&attr] + 8)?,
             Attr::Syscall | Attr::Argument(_) => self.syscall(attr)?,
             Attr::Inode
@@ -675,13 +677,87 @@ impl<'a> Emitter<'a> {
         Ok(())
     }
 
-    /// R0 = something of the object's inode; 0 if it has none.
-    fn node(&mut self, attr: Attr) -> Result<(), String> {
-        let none = self.asm.label();
-        let Some(node) = self.hook.hook.node else {
-            return Err(format!("{} has no inode to test", self.hook.hook.name));
+    /// R0 = the label that an object has; whether it has is noted at `status`.
+    fn object_label(&mut self, label: ObjectLabel, status: i16) -> Result<(), String> {
+        let hook = self.hook.hook;
+        let (absent, failed, done) = (self.asm.label(), self.asm.label(), self.asm.label());
+        let Ok(offset) = i16::try_from(label.offset()) else {
+            return Err(format!("{label} is too far away"));
         };
+        let without = || format!("{} has no {}", hook.name, label.class.name());
+        // The object, if not the current credentials, is in R1 then.
+        let kfunc = match (label.class, hook.node, hook.socket) {
+            (Class::Cred, ..) => "krsi_current_cred_blob",
+            (Class::Task, ..) => {
+                self.asm.mov(R1, R9);
+                "krsi_task_blob"
+            }
+            (Class::Inode, Some(node), _) => {
+                self.inode(node, absent)?;
+                match node {
+                    // The verifier does not trust what a path leads to.
+                    Node::Path(number) => {
+                        self.argument(R1, number);
+                        "krsi_path_inode_blob"
+                    }
+                    _ => "krsi_inode_blob",
+                }
+            }
+            (Class::File, Some(Node::File(number) | Node::Bprm(number)), _) => {
+                self.argument(R1, number);
+                if matches!(hook.node, Some(Node::Bprm(_))) {
+                    self.field(Size::U64, R1, R1, "linux_binprm", "file")?;
+                }
+                self.asm.near_if(If::Equal, R1, 0, absent);
+                "krsi_file_blob"
+            }
+            (Class::Sock, _, Some(number)) => {
+                self.argument(R1, number);
+                self.field(Size::U64, R1, R1, "socket", "sk")?;
+                self.asm.near_if(If::Equal, R1, 0, absent);
+                "krsi_sock_blob"
+            }
+            _ => return Err(without()),
+        };
+        let (number, size) = if label.class == Class::Cred {
+            (R1, R2)
+        } else {
+            (R2, R3)
+        };
+        self.asm.set32(number, label.slot.number);
+        self.asm.set32(size, label.slot.size);
+        self.asm.kfunc(kfunc);
+        self.asm.near_if(If::Equal, R0, 0, failed);
+        let width = match label.width() {
+            1 => Size::U8,
+            2 => Size::U16,
+            4 => Size::U32,
+            _ => Size::U64,
+        };
+        self.asm.load(width, R0, R0, offset);
+        self.there(status, absent, failed, done);
+        Ok(())
+    }
+
+    /// Notes that the number in R0 is there, or, where the labels lead to, that it is not.
+    fn there(&mut self, status: i16, absent: Label, failed: Label, done: Label) {
+        self.asm.store_imm(Size::U32, STATE_R, status, THERE);
+        self.asm.jump(done);
+        self.asm.place(failed);
+        self.asm.store_imm(Size::U32, STATE_R, status, FAILED);
         self.asm.set(R0, 0);
+        // Not everything can be absent, and the verifier refuses what is never reached.
+        if self.asm.is_called(absent) {
+            self.asm.jump(done);
+            self.asm.place(absent);
+            self.asm.store_imm(Size::U32, STATE_R, status, ABSENT);
+            self.asm.set(R0, 0);
+        }
+        self.asm.place(done);
+    }
+
+    /// R1 = the object's inode, or goes to `none`.
+    fn inode(&mut self, node: Node, none: Label) -> Result<(), String> {
         match node {
             Node::File(number) | Node::Bprm(number) => {
                 self.argument(R1, number);
@@ -703,6 +779,17 @@ impl<'a> Emitter<'a> {
             }
         }
         self.asm.near_if(If::Equal, R1, 0, none);
+        Ok(())
+    }
+
+    /// R0 = something of the object's inode; 0 if it has none.
+    fn node(&mut self, attr: Attr) -> Result<(), String> {
+        let none = self.asm.label();
+        let Some(node) = self.hook.hook.node else {
+            return Err(format!("{} has no inode to test", self.hook.hook.name));
+        };
+        self.asm.set(R0, 0);
+        self.inode(node, none)?;
         match attr {
             Attr::Inode => self.field(Size::U64, R0, R1, "inode", "i_ino")?,
             Attr::ObjUid => self.field(Size::U32, R0, R1, "inode", "i_uid")?,
@@ -731,20 +818,6 @@ impl<'a> Emitter<'a> {
     fn socket(&mut self) -> Result<(), String> {
         self.argument(R1, 0);
         self.field(Size::U64, R1, R1, "socket", "sk")
-    }
-
-    /// Notes that the number in R0 is there, or, where the labels lead to, that it is not.
-    fn there(&mut self, status: i16, absent: Label, failed: Label, done: Label) {
-        self.asm.store_imm(Size::U32, STATE_R, status, THERE);
-        self.asm.jump(done);
-        self.asm.place(failed);
-        self.asm.store_imm(Size::U32, STATE_R, status, FAILED);
-        self.asm.set(R0, 0);
-        self.asm.jump(done);
-        self.asm.place(absent);
-        self.asm.store_imm(Size::U32, STATE_R, status, ABSENT);
-        self.asm.set(R0, 0);
-        self.asm.place(done);
     }
 
     /// R3 = the address that the hook is asked about, `length` its length.

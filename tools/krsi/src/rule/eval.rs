@@ -50,6 +50,9 @@ pub struct Event {
     /// A container by its name or id, or `host`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container: Option<String>,
+    /// By class and slot, as `inode.origin`; null is of an object that is not there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<BTreeMap<String, Option<u64>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub raddr: Option<IpAddr>,
     /// A capability, a mode, or what kind of data is loaded: see the hook's table.
@@ -287,6 +290,11 @@ fn number(
             Some(name) => Ok(Some((name == HOST).into())),
             None => missing("container"),
         },
+        Attr::Label(label) => {
+            let labels = event.label.as_ref();
+            let own = labels.and_then(|labels| labels.get(&label.key()));
+            own.map_or_else(|| missing(&label.to_string()), |number| Ok(*number))
+        }
         Attr::Syscall => {
             let (Some(name), Some(arch)) = (&event.syscall, &event.arch) else {
                 return missing("syscall and arch");
@@ -460,6 +468,7 @@ fn say(test: &Test) -> String {
         Attr::Compat => "32-bit".to_string(),
         Attr::Cgroup(_) => "cgroup".into(),
         Attr::Container(_) | Attr::Host => "container".into(),
+        Attr::Label(label) => label.to_string(),
         Attr::Syscall => "system call".into(),
         Attr::Access => "perm".into(),
         Attr::Detail => "detail".into(),

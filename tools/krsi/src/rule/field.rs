@@ -9,6 +9,8 @@ use super::ast::Op;
 pub enum Kind {
     /// A number of 32 bits, negative ones too, or 0x and 0 forms.
     Number,
+    /// A number of up to 64 bits without a sign, or 0x and 0 forms.
+    Unsigned,
     /// A user or group: a number, a name, `unset`.
     Id,
     /// What a call returned: a number, or an errno by name, -EACCES.
@@ -37,6 +39,7 @@ impl Kind {
     pub fn form(self) -> &'static str {
         match self {
             Self::Number => "a number, such as 2, 0x1f or -1",
+            Self::Unsigned => "a number of up to 64 bits without a sign, such as 2 or 0x1f",
             Self::Id => "a number, a name or 'unset'",
             Self::Exit => "a number or an errno, such as -13 or -EACCES",
             Self::Truth => "1 or 0",
@@ -147,7 +150,6 @@ pub const FIELDS: &[Facts] = &[
     field("cgroup", Kind::Path, Ops::Equality),
     field("comm", Kind::Text, Ops::Equality),
     field("container", Kind::Text, Ops::Equality),
-    field("label", Kind::Number, Ops::All),
     field("pexe", Kind::Path, Ops::Equality),
     field("raddr", Kind::Address, Ops::Equality),
     field("rport", Kind::Port, Ops::Order),

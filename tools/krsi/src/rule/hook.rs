@@ -6,6 +6,7 @@
 //! io_uring's are one hook.
 
 use super::{
+    label::Class,
     policy::{Attr, Op, Test},
     syscalls::SYSCALLS,
 };
@@ -75,6 +76,8 @@ pub struct Hook {
     pub names: &'static [Name],
     pub node: Option<Node>,
     pub access: Access,
+    /// The `struct socket *` that is asked about.
+    pub socket: Option<u8>,
     /// Of the other end.
     pub remote: Option<Address>,
     /// Of the own end.
@@ -93,6 +96,16 @@ impl Hook {
     pub fn address(&self) -> Option<Address> {
         self.remote.or(self.local)
     }
+
+    /// Whether it has an object of the class.
+    pub fn has(&self, class: Class) -> bool {
+        match class {
+            Class::Cred | Class::Task => true,
+            Class::Inode => self.node.is_some(),
+            Class::File => matches!(self.node, Some(Node::File(_) | Node::Bprm(_))),
+            Class::Sock => self.socket.is_some(),
+        }
+    }
 }
 
 const fn plain(name: &'static str) -> Hook {
@@ -101,6 +114,7 @@ const fn plain(name: &'static str) -> Hook {
         names: &[],
         node: None,
         access: Access::None,
+        socket: None,
         remote: None,
         local: None,
         skip: Skip::Nothing,
@@ -153,6 +167,13 @@ const fn file(name: &'static str, access: Access) -> Hook {
 
 const fn path(name: &'static str, access: Access) -> Hook {
     object(name, &[Name::Path(0)], Some(Node::Path(0)), access)
+}
+
+const fn socket(name: &'static str) -> Hook {
+    Hook {
+        socket: Some(0),
+        ..plain(name)
+    }
 }
 
 const fn with_detail(hook: Hook, arg: u8, what: &'static str) -> Hook {
@@ -248,27 +269,27 @@ pub const HOOKS: &[Hook] = &[
         ..with_detail(pathless("capable"), 2, "capability")
     },
     plain("socket_create"),
-    plain("socket_socketpair"),
+    socket("socket_socketpair"),
     Hook {
         local: Some(Address::Plain(1, 2)),
-        ..plain("socket_bind")
+        ..socket("socket_bind")
     },
     Hook {
         remote: Some(Address::Plain(1, 2)),
-        ..plain("socket_connect")
+        ..socket("socket_connect")
     },
-    plain("socket_listen"),
-    plain("socket_accept"),
+    socket("socket_listen"),
+    socket("socket_accept"),
     Hook {
         remote: Some(Address::Message(1)),
-        ..plain("socket_sendmsg")
+        ..socket("socket_sendmsg")
     },
-    plain("socket_recvmsg"),
-    plain("socket_shutdown"),
-    plain("socket_setsockopt"),
-    plain("socket_getsockopt"),
-    plain("socket_getsockname"),
-    plain("socket_getpeername"),
+    socket("socket_recvmsg"),
+    socket("socket_shutdown"),
+    socket("socket_setsockopt"),
+    socket("socket_getsockopt"),
+    socket("socket_getsockname"),
+    socket("socket_getpeername"),
     plain("task_alloc"),
     Hook {
         skip: Skip::OthersSignal(3),

@@ -1011,7 +1011,7 @@ mod tests {
                     line,
                 }),
         );
-        let lowered = lower(all, &Machine).unwrap();
+        let lowered = lower(all, &Machine::new()).unwrap();
         let lines: Vec<_> = lowered
             .policy
             .rules

@@ -8,11 +8,15 @@ use super::{
     errno,
     error::{similar, Missing, Span, SyntaxError, Wrong},
     hook::{self, Access, Decided, Hook},
+    label::{Class, Label, Slot},
     parse::Line,
     policy::{Action, Attr, Case, How, Policy, Rule, Test, Text},
     syscalls::SYSCALLS,
 };
-use std::net::{IpAddr, Ipv6Addr};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, Ipv6Addr},
+};
 
 /// What a policy depends on beside its text.
 pub trait System {
@@ -22,6 +26,8 @@ pub trait System {
     fn cgroup(&self, path: &str) -> Option<(u8, u64)>;
     /// The path of a container's cgroup.
     fn container(&self, name: &str) -> Result<String, Missing>;
+    /// A slot of a class of blobs.
+    fn slot(&self, class: Class, name: &str) -> Result<Slot, Missing>;
     /// The path without symbolic links, as far as it is there.
     fn resolve(&self, path: &str) -> String;
 }
@@ -88,6 +94,7 @@ pub fn lower(sources: Vec<Source>, system: &dyn System) -> Result<Lowered, Vec<S
             Err(wrong) => errors.push(place(source, wrong)),
         }
     }
+    lowered.notes.extend(unknown(&lowered.policy));
     if errors.is_empty() {
         Ok(lowered)
     } else {
@@ -106,6 +113,30 @@ fn place(source: &Source, wrong: Wrong) -> SyntaxError {
         text: source.line.text.clone(),
         width: wrong.span.width,
     }
+}
+
+/// What is to be said of labels in slots that nobody could be asked about.
+fn unknown(policy: &Policy) -> Vec<String> {
+    let mut notes = Vec::new();
+    for rule in &policy.rules {
+        let tests = rule.cases.iter().flat_map(|case| &case.tests);
+        let labels: BTreeSet<String> = tests
+            .filter_map(|test| match test {
+                Test::Number {
+                    attr: Attr::Label(label),
+                    ..
+                } if label.slot == Slot::UNKNOWN => Some(label.to_string()),
+                _ => None,
+            })
+            .collect();
+        notes.extend(labels.iter().map(|label| {
+            format!(
+                "{}:{}: {label} is taken for granted: no file krsi/blobs can be read here",
+                rule.file, rule.line
+            )
+        }));
+    }
+    notes
 }
 
 type Lowering<T> = Result<T, Wrong>;
@@ -360,9 +391,14 @@ fn implied(rule: &ast::Rule) -> Option<Vec<&'static Hook>> {
         return Some(named(&["socket_bind", "socket_connect", "socket_sendmsg"]));
     }
     let all = hook::READ | hook::WRITE | hook::EXECUTE | hook::ATTRIBUTES;
-    if has(&[
+    let of_inode = rule.conditions.iter().any(|condition| {
+        matches!(condition, Condition::Test { field: Field::Label { label }, .. }
+            if label.class == Class::Inode.name())
+    });
+    let of_object = has(&[
         "path", "dir", "perm", "inode", "devmajor", "devminor", "obj_uid", "obj_gid", "filetype",
-    ]) {
+    ]);
+    if of_object || of_inode {
         return Some(hook::of_access(permissions(rule).unwrap_or(all)).collect());
     }
     None
@@ -563,11 +599,6 @@ pub const REFUSED: &[(&str, &str, &str)] = &[
         "the rule without it, which is about attempts, or auditctl for this rule",
     ),
     (
-        "label",
-        "rules do not say which slot of a blob the label is in",
-        "a BPF program of your own, with krsi_inode_blob()",
-    ),
-    (
         "fstype",
         "it belongs to the list filesystem",
         "dir= with where the file system is mounted",
@@ -754,6 +785,22 @@ fn apply(
                 value: id,
             }
         }
+        (Field::Label { label }, Value::Unsigned(value)) => {
+            let label = Label::new(label, |class, name| system.slot(class, name))
+                .map_err(|missing| missing.at(at))?;
+            if *value > label.largest() {
+                return Err(Wrong::new(
+                    at,
+                    format!("{label} has {} bits", 8 * label.width()),
+                    format!("a number up to {}", label.largest()),
+                ));
+            }
+            Test::Number {
+                attr: Attr::Label(label),
+                op,
+                value: *value,
+            }
+        }
         (Field::Named("raddr"), Value::Text(value)) => address(value, equal)
             .ok_or_else(|| Wrong::new(at, "this is no address", "an IP address or network"))?,
         (Field::Named(name @ ("a0" | "a1" | "a2" | "a3")), Value::Number(number)) => {
@@ -915,6 +962,20 @@ fn lacks(hook: &Hook, test: &Test) -> Option<(&'static str, &'static str)> {
         {
             Some(NO_NODE)
         }
+        Test::Number {
+            attr: Attr::Label(label),
+            ..
+        } if !hook.has(label.class) => Some(match label.class {
+            Class::Sock => (
+                "there is no socket",
+                "system calls on sockets that are there, such as -S connect",
+            ),
+            Class::File if hook.node.is_some() => (
+                "there is no open file",
+                "the label of the inode, or system calls on open files, such as -S read",
+            ),
+            _ => NO_NODE,
+        }),
         Test::Number {
             attr: Attr::Family, ..
         } if hook.address().is_none() => Some((

@@ -6,6 +6,7 @@
 //! - `field`: the fields, and what may stand on their right side;
 //! - `parse`: words become statements;
 //! - `ast`: the statements;
+//! - `label`: slots of blobs, and what they are called;
 //! - `hook`, `syscalls`, `errno`: the hooks that rules are about, and numbers of names;
 //! - `lower`: statements become a policy, with the help of `system` and `elsewhere`;
 //! - `policy`: rules with everything resolved;
@@ -24,6 +25,7 @@ mod error;
 pub mod eval;
 pub mod field;
 pub mod hook;
+mod label;
 mod lexer;
 pub mod load;
 pub mod lower;

@@ -4,11 +4,12 @@
 
 use super::{
     ast::{
-        Action, Change, Condition, Field, List, Op, Permissions, Places, Rule, Statement, Value,
-        Watch,
+        Action, Change, Condition, Field, Label, List, Op, Permissions, Places, Rule, Statement,
+        Value, Watch,
     },
     error::{similar, Span, SyntaxError, Wrong},
     field::{self, Kind, Ops},
+    label::Name,
     lexer::{self, Word},
 };
 use serde::Serialize;
@@ -670,12 +671,57 @@ fn field(name: &str, at: Span) -> Parsed<(Field, Kind, Ops)> {
         let env = variable.into();
         return Ok((Field::Environment { env }, Kind::Text, Ops::Equality));
     }
+    if let Some(slot) = inner("label[") {
+        let label = label(slot).ok_or_else(|| {
+            let message = format!("'{slot}' is no slot of a class");
+            Wrong::new(at, message, LABEL)
+        })?;
+        return Ok((Field::Label { label }, Kind::Unsigned, Ops::All));
+    }
+    if name == "label" {
+        return Err(Wrong::new(at, "label of what?", LABEL));
+    }
     let mut message = format!("there is no field '{name}'");
     if let Some(name) = similar(name, field::FIELDS.iter().map(|field| field.name)) {
         message += &format!("; is it '{name}'?");
     }
     let expected = "a field of auditctl(8), or argv[N], env[NAME] and what else KRSI adds";
     Err(Wrong::new(at, message, expected))
+}
+
+const LABEL: &str = "a class and a slot, such as label[inode.origin], \
+                     or 1, 2, 4 or 8 bytes of it, such as label[inode.origin:8,4]";
+
+/// `CLASS.SLOT` or `CLASS.SLOT:OFFSET,WIDTH`
+fn label(text: &str) -> Option<Label> {
+    let (name, part) = match text.split_once(':') {
+        Some((name, part)) => {
+            let (offset, width) = part.split_once(',')?;
+            let (offset, width) = (decimal(offset)?, decimal(width)?);
+            // What is not aligned is not read at once.
+            let good = [1, 2, 4, 8].contains(&width) && offset % width == 0;
+            (name, Some(good.then_some((offset, width))?))
+        }
+        None => (text, None),
+    };
+    let (class, slot) = name.split_once('.')?;
+    let of_class = |c: char| c.is_ascii_lowercase() || c == '_';
+    let of_slot = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_.-".contains(c);
+    let good = !class.is_empty()
+        && class.chars().all(of_class)
+        && (1..=Name::MAX).contains(&slot.len())
+        && slot.chars().all(of_slot);
+    good.then(|| Label {
+        class: class.into(),
+        slot: slot.into(),
+        part,
+    })
+}
+
+/// Digits and nothing else, which `parse()` does not insist on.
+fn decimal(text: &str) -> Option<u32> {
+    let digits = text.chars().all(|c| c.is_ascii_digit());
+    digits.then(|| text.parse().ok())?
 }
 
 fn value(kind: Kind, name: &str, text: &str, at: Span) -> Parsed<Value> {
@@ -691,6 +737,7 @@ fn value(kind: Kind, name: &str, text: &str, at: Span) -> Parsed<Value> {
     };
     let value = match kind {
         Kind::Number => number(text).map(Value::Number),
+        Kind::Unsigned => unsigned(text).map(Value::Unsigned),
         Kind::Id => match number(text) {
             Some(-1 | 0xffff_ffff) => Some(Value::Unset),
             Some(number) if number >= 0 => Some(Value::Number(number)),
@@ -739,20 +786,25 @@ fn number(text: &str) -> Option<i64> {
         Some(digits) => (true, digits),
         None => (false, text),
     };
-    let (digits, radix) = match digits.strip_prefix("0x").or(digits.strip_prefix("0X")) {
+    let number = i64::from(u32::try_from(unsigned(digits)?).ok()?);
+    match negative {
+        false => Some(number),
+        true => (number <= 1 << 31).then_some(-number),
+    }
+}
+
+/// A number of up to 64 bits; 0x and 0 as in C.
+fn unsigned(text: &str) -> Option<u64> {
+    let (digits, radix) = match text.strip_prefix("0x").or(text.strip_prefix("0X")) {
         Some(digits) => (digits, 16),
-        None if digits.len() > 1 && digits.starts_with('0') => (&digits[1..], 8),
-        None => (digits, 10),
+        None if text.len() > 1 && text.starts_with('0') => (&text[1..], 8),
+        None => (text, 10),
     };
     // from_str_radix() takes a sign as well.
     if !digits.starts_with(|c: char| c.is_digit(radix)) {
         return None;
     }
-    let number = i64::from(u32::from_str_radix(digits, radix).ok()?);
-    match negative {
-        false => Some(number),
-        true => (number <= 1 << 31).then_some(-number),
-    }
+    u64::from_str_radix(digits, radix).ok()
 }
 
 fn address(text: &str) -> bool {

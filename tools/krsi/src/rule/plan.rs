@@ -9,7 +9,7 @@
 
 use super::{
     hook::Hook,
-    policy::{How, Policy, Test, Text},
+    policy::{Attr, How, Policy, Test, Text},
 };
 use std::collections::{BTreeMap, HashMap};
 
@@ -168,6 +168,11 @@ fn filters<'a>(groups: &[Group<'a>], sets: &mut Sets) -> HashMap<Similar<'a>, u3
 /// How much a test costs, roughly.
 fn cost(test: &Test) -> u32 {
     match test {
+        // Of what the rest of the rule is about only: it may be out of reach.
+        Test::Number {
+            attr: Attr::Label(label),
+            ..
+        } if label.slot.kept => 16,
         Test::Number { .. } | Test::NotMasked { .. } | Test::Compare { .. } => 0,
         Test::OneOf { .. } => 1,
         Test::Address { .. } => 2,
@@ -458,7 +463,12 @@ fn insert(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rule::policy::{Action, Attr, Case, Op, Rule};
+    use crate::rule::{
+        error::Missing,
+        label::{Class, Slot},
+        lower::System,
+        policy::{Action, Case, Op, Rule},
+    };
 
     fn path(how: How, value: &str) -> Test {
         Test::Text {
@@ -475,6 +485,39 @@ mod tests {
             how: How::Exactly,
             values: vec![value.into()],
             equal: true,
+        }
+    }
+
+    /// A machine with slots, of which one is in extended attributes.
+    struct Kept;
+
+    impl System for Kept {
+        fn user(&self, _: &str) -> Option<u32> {
+            None
+        }
+
+        fn group(&self, _: &str) -> Option<u32> {
+            None
+        }
+
+        fn cgroup(&self, _: &str) -> Option<(u8, u64)> {
+            None
+        }
+
+        fn container(&self, name: &str) -> Result<String, Missing> {
+            Err(Missing::new(name, "none"))
+        }
+
+        fn slot(&self, _: Class, name: &str) -> Result<Slot, Missing> {
+            Ok(Slot {
+                number: 7,
+                size: 8,
+                kept: name == "kept",
+            })
+        }
+
+        fn resolve(&self, path: &str) -> String {
+            path.into()
         }
     }
 
@@ -550,6 +593,36 @@ mod tests {
         let plan = plan(&policy(rules));
         assert_eq!(plan.hooks[0].branches.len(), 1);
         assert_eq!(leaves(&plan.hooks[0].branches), 2);
+    }
+
+    /// So that what cannot be read of objects elsewhere denies nothing.
+    #[test]
+    fn labels_that_may_be_out_of_reach_come_last() {
+        let steps = |name: &str| {
+            let text =
+                format!("-a deny,exit -S execve -F dir=/srv -F argv=x -F label[inode.{name}]!=0");
+            let lines = crate::rule::parse("rules", &text).unwrap();
+            let sources = lines.into_iter().map(|line| crate::rule::lower::Source {
+                file: "rules".into(),
+                line,
+            });
+            let lowered = crate::rule::lower::lower(sources.collect(), &Kept).unwrap();
+            let plan = plan(&lowered.policy);
+            let mut steps = Vec::new();
+            let mut branches = &plan.hooks[0].branches;
+            loop {
+                steps.push(matches!(
+                    branches[0].step,
+                    Some(Step::Plain(Test::Number { .. }))
+                ));
+                match &branches[0].then {
+                    Then::Steps(below) if below[0].step.is_some() => branches = below,
+                    _ => return steps,
+                }
+            }
+        };
+        assert_eq!(steps("plain"), [true, false, false]);
+        assert_eq!(steps("kept"), [false, false, true]);
     }
 
     #[test]

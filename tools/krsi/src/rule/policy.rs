@@ -3,7 +3,7 @@
 //! Rules with everything resolved: which hooks they are about, and what each test compares. What
 //! `lower` makes, `eval` runs, `plan` arranges and `emit` compiles.
 
-use super::hook::Hook;
+use super::{hook::Hook, label::Label};
 use serde::Serialize;
 use std::net::Ipv6Addr;
 
@@ -44,6 +44,8 @@ pub enum Attr {
     ObjUid,
     ObjGid,
     FileType,
+    /// Of an object, or of the task, by its class.
+    Label(Label),
     // Of the call of the hook.
     Access,
     RemotePort,

@@ -76,7 +76,7 @@ mod tests {
                 { "name": "C", "values": [{ "hex": "ff" }] },
             ],
         }});
-        let event = event(&object, &Machine).unwrap();
+        let event = event(&object, &Machine::new()).unwrap();
         assert_eq!(event.argv, Some(vec!["x".into(), "-y".into()]));
         assert_eq!(
             event.env.unwrap().into_iter().collect::<Vec<_>>(),
@@ -100,14 +100,14 @@ mod tests {
         let object = json!({ "exec": {
             "pid": null, "auid": null, "file": "x", "argv": ["x", { "hex": "ff" }], "env": null,
         }});
-        let event = event(&object, &Machine).unwrap();
+        let event = event(&object, &Machine::new()).unwrap();
         let wanted = Event {
             syscall: Some("execve".into()),
             env_in_part: true,
             ..Event::default()
         };
         assert_eq!(event, wanted);
-        assert!(super::event(&json!({ "watching": true }), &Machine).is_none());
+        assert!(super::event(&json!({ "watching": true }), &Machine::new()).is_none());
         assert!(is_remark(&json!({ "watching": true })));
         assert!(is_remark(&json!({ "lost": {}, "end": true })));
         assert!(!is_remark(&json!({ "syscall": "execve" })));

@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What rules mean on this machine: its users, groups, cgroups, containers, and symbolic links.
+//! What rules mean on this machine: its users, groups, cgroups, containers, slots of blobs, and
+//! symbolic links.
 
-use super::{error::Missing, lower::System};
+use super::{
+    error::Missing,
+    label::{Class, Slot},
+    lower::System,
+};
 use crate::kernel::{
     cgroup,
     container::{self, Container},
     mounts,
+    securityfs::Securityfs,
 };
 use std::{
     fs,
@@ -14,7 +20,29 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-pub struct Machine;
+pub struct Machine {
+    securityfs: Securityfs,
+    /// Whether slots are taken for granted that nobody can be asked about.
+    offline: bool,
+}
+
+impl Machine {
+    /// This one, as it runs.
+    pub fn new() -> Self {
+        Self {
+            securityfs: Securityfs::new(Path::new("/sys/kernel/security")),
+            offline: false,
+        }
+    }
+
+    /// One that rules are checked for: slots are those of `securityfs`, if it can be read.
+    pub fn offline(securityfs: &Path) -> Self {
+        Self {
+            securityfs: Securityfs::new(securityfs),
+            offline: true,
+        }
+    }
+}
 
 /// How many containers are named to who asks for another.
 const SHOWN: usize = 8;
@@ -94,6 +122,17 @@ impl System for Machine {
         }
     }
 
+    fn slot(&self, class: Class, name: &str) -> Result<Slot, Missing> {
+        match self.securityfs.blobs() {
+            Ok(blobs) => Slot::find(&blobs, class, name),
+            Err(_) if self.offline && !self.securityfs.shows_blobs() => Ok(Slot::UNKNOWN),
+            Err(error) => Err(Missing::new(
+                error.message(),
+                "root, on a kernel where KRSI is active: see krsi status",
+            )),
+        }
+    }
+
     fn resolve(&self, path: &str) -> String {
         let path = Path::new(path);
         let mut above: &Path = path;
@@ -126,9 +165,9 @@ mod tests {
         fs::create_dir_all(dir.join("real")).unwrap();
         std::os::unix::fs::symlink("real", dir.join("link")).unwrap();
         let dir = fs::canonicalize(&dir).unwrap();
-        let resolved = Machine.resolve(dir.join("link/not/there").to_str().unwrap());
+        let resolved = Machine::new().resolve(dir.join("link/not/there").to_str().unwrap());
         assert_eq!(resolved, dir.join("real/not/there").to_str().unwrap());
-        assert_eq!(Machine.resolve("/"), "/");
+        assert_eq!(Machine::new().resolve("/"), "/");
         fs::remove_dir_all(&dir).unwrap();
     }
 
@@ -143,9 +182,34 @@ mod tests {
     }
 
     #[test]
+    fn slots_are_taken_for_granted_offline_only() {
+        let none = Path::new("/there/is/none");
+        let slot = Machine::offline(none).slot(Class::Inode, "x");
+        assert_eq!(slot, Ok(Slot::UNKNOWN));
+        let strict = Machine {
+            securityfs: Securityfs::new(none),
+            offline: false,
+        };
+        let missing = strict.slot(Class::Inode, "x").unwrap_err();
+        assert!(
+            missing.message.contains("/there/is/none/krsi/blobs"),
+            "{}",
+            missing.message
+        );
+        // One that can be read is believed.
+        let data = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/active"));
+        let machine = Machine::offline(data);
+        assert!(machine.slot(Class::Inode, "x").is_err());
+        assert_eq!(
+            machine.slot(Class::Task, "state").map(|slot| slot.number),
+            Ok(18)
+        );
+    }
+
+    #[test]
     fn root_is_everywhere() {
-        assert_eq!(Machine.user("root"), Some(0));
-        assert_eq!(Machine.group("root"), Some(0));
-        assert_eq!(Machine.user("nobody by this name"), None);
+        assert_eq!(Machine::new().user("root"), Some(0));
+        assert_eq!(Machine::new().group("root"), Some(0));
+        assert_eq!(Machine::new().user("nobody by this name"), None);
     }
 }

@@ -29,6 +29,7 @@ from ktap import equal, run_all, skip_all
 KRSI = os.environ.get("KRSI", "krsi")
 BPFFS = pathlib.Path("/sys/fs/bpf/krsi/policy")
 CGROUPS = pathlib.Path("/sys/fs/cgroup")
+OBJECTS = pathlib.Path.cwd()
 SUCCESS, ERROR, NOT_ENFORCING = 0, 1, 4
 
 # Where files are made that rules are about, and where they are not.
@@ -505,6 +506,211 @@ def test_host():
                 done = execute(*words, "/bin/true")
                 # unshare(1) is there itself when it executes what it was told to.
                 equal(done == 0, host == (op == "!="), f"container{op}host, {words}")
+
+
+def claim(kind, name="rule", *more):
+    """The number of a slot."""
+    blobs = pathlib.Path("/sys/kernel/security/krsi/blobs")
+    with blobs.open("w") as file:
+        file.write(" ".join(["claim", kind, name, "8", *more]))
+    for line in blobs.read_text().splitlines():
+        if f" class={kind} name={name} " in line and " state=live" in line:
+            return int(line.split()[0].removeprefix("slot="))
+    raise AssertionError(f"there is no slot {name} of {kind}")
+
+
+@contextlib.contextmanager
+def labels(*kinds):
+    """Gives what labels objects of these classes while this process uses them."""
+    numbers = {kind: claim(kind) for kind in kinds}
+    with tempfile.TemporaryDirectory(dir="/sys/fs/bpf", prefix="krsi_rule_") as name:
+        pins = pathlib.Path(name)
+
+        def update(pid, value):
+            slots = [numbers.get(kind, 0) for kind in ("cred", "task", "inode", "file", "sock")]
+            raw = struct.pack("=7Q", pid, value, *slots)
+            done = subprocess.run(["bpftool", "map", "update", "pinned", pins / "maps/config",
+                                   "key", *"0000", "value", *map(str, raw)],
+                                  capture_output=True, text=True, check=False)
+            equal(done.returncode, 0, done.stdout + done.stderr)
+
+        @contextlib.contextmanager
+        def giving(value):
+            update(os.getpid(), value)
+            try:
+                yield
+            finally:
+                update(0, 0)
+
+        try:
+            done = subprocess.run(["bpftool", "prog", "loadall", OBJECTS / "rule.bpf.o",
+                                   pins / "progs", "pinmaps", pins / "maps", "autoattach"],
+                                  capture_output=True, text=True, check=False)
+            equal(done.returncode, 0, done.stdout + done.stderr)
+            yield giving
+        finally:
+            for pin in pins.glob("*/*"):
+                pin.unlink()
+            for directory in pins.iterdir():
+                directory.rmdir()
+
+
+def in_child(function):
+    """What the function returns, up to 255, in a process of its own."""
+    pid = os.fork()
+    if pid == 0:
+        result = 255
+        try:
+            result = function()
+        finally:
+            os._exit(result)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def test_label_of_inodes():
+    rules = f"""\
+-a deny,exit -S openat,setxattr -F label[inode.rule]=5
+-a deny=EACCES,exit -F dir={FREE} -F perm=wxa -F label[inode.rule]!=0
+"""
+    with files(), labels("inode") as giving:
+        shutil.copy("/bin/true", HELD / "true")
+        for name in ("file", "true"):
+            with giving(5):
+                equal(read(HELD / name), 0)
+            os.link(HELD / name, FREE / f"{name}-link")
+        shutil.copy("/bin/true", FREE / "true")
+        with policy(rules):
+            equal(read(HELD / "file"), errno.EPERM)
+            equal(read(FREE / "file-link"), errno.EPERM, "another name")
+            equal(read(FREE / "file"), 0)
+            equal(attempt(os.setxattr, HELD / "file", "user.x", b""), errno.EPERM)
+            equal(attempt(os.setxattr, FREE / "file", "user.x", b""), 0)
+            # Each by what its hook knows: a path, an entry, a program.
+            for call, *more in ((os.chmod, 0o600), (os.truncate, 1), (os.unlink,),
+                                (os.rename, FREE / "new")):
+                equal(attempt(call, FREE / "file-link", *more), errno.EACCES, call)
+            equal(attempt(os.chmod, FREE / "file", 0o600), 0)
+            equal(attempt(os.chmod, HELD / "file", 0o600), 0, "elsewhere")
+            equal(execute(str(FREE / "true-link")), -errno.EACCES)
+            equal(execute(str(FREE / "true")), 0)
+            # What is not there yet has no label, and neither equals nor differs.
+            equal(write(FREE / "new"), 0)
+            equal(attempt(os.mkdir, FREE / "dir"), 0)
+            equal([errors for _, _, errors in counters()], [0, 0])
+
+
+def test_label_operators():
+    """Numbers have up to 64 bits and no sign; parts of a slot are numbers, too."""
+    label = 0xfedcba9876543210
+    tests = [("", f"={label}", True), ("", f"!={label}", False), ("", "=0x76543210", False),
+             ("", ">=0x8000000000000000", True), ("", "<0x8000000000000000", False),
+             ("", f">{label}", False), ("", f"<={label:#x}", True), ("", "<=0xffffffff", False),
+             ("", "&0x8000000000000000", True), ("", "&1", False),
+             ("", "&=0xf000000000000010", True), ("", "&=0xf000000000000001", False),
+             (":0,4", "=0x76543210", True), (":4,4", "=0xfedcba98", True),
+             (":4,4", ">0x7fffffff", True), (":4,4", "<=0x7fffffff", False),
+             (":6,2", "=0xfedc", True), (":6,2", "<0xfedc", False), (":7,1", "&=0xfe", True),
+             (":0,1", ">=0x11", False)]
+    with files(), labels("inode") as giving:
+        with giving(label):
+            equal(read(HELD / "file"), 0)
+        rules = ""
+        for number, (part, test, _) in enumerate(tests):
+            os.link(HELD / "file", FREE / f"{number}")
+            rules += f"-a deny,exit -S openat -F path={FREE}/{number}" \
+                     f" -F label[inode.rule{part}]{test}\n"
+        with policy(rules):
+            for number, (part, test, holds) in enumerate(tests):
+                equal(read(FREE / f"{number}"), errno.EPERM if holds else 0, part + test)
+
+
+def test_label_of_credentials_and_tasks():
+    rules = f"""\
+-a deny,exit -S execve -F path=/bin/true -F label[cred.rule]=7
+-a deny=EACCES,exit -S openat -F path={FREE}/file -F label[task.rule]&4
+-a deny=EBUSY,exit -S kill -F label[task.rule]=7
+"""
+    def labelled(giving):
+        with giving(7):
+            os.getpgid(os.getpid())
+        return attempted()
+
+    def attempted():
+        # The child that executes has the credentials' label, not the task's.
+        child = in_child(lambda: read(FREE / "file"))
+        results = [execute("/bin/true") != 0, read(FREE / "file") == errno.EACCES,
+                   attempt(os.kill, os.getpid(), 0) == errno.EBUSY, child == errno.EACCES]
+        return sum(result << bit for bit, result in enumerate(results))
+
+    with files(), labels("cred", "task") as giving, policy(rules):
+        equal(in_child(lambda: labelled(giving)), 0b0111)
+        equal(in_child(attempted), 0, "who has no label")
+
+
+def test_label_of_files():
+    with files(), labels("file") as giving:
+        with giving(1):
+            held = os.open(FREE / "file", os.O_RDONLY)
+        free = os.open(FREE / "file", os.O_RDONLY)
+        with policy("-a deny=EACCES,exit -S read -F label[file.rule]=1\n"):
+            equal(attempt(os.read, held, 1), errno.EACCES)
+            equal(attempt(os.read, free, 1), 0, "the same file, opened again")
+        for fd in (held, free):
+            os.close(fd)
+
+
+def test_label_of_sockets():
+    with labels("sock") as giving, policy("-a deny=EACCES,exit -S listen -F label[sock.rule]>2\n"):
+        for label in (0, 2, 3):
+            with socket.socket(socket.AF_UNIX) as sock:
+                sock.bind(f"\0krsi-rule-{label}")
+                with giving(label):
+                    sock.getsockname()
+                equal(attempt(sock.listen), errno.EACCES if label > 2 else 0, label)
+
+
+def test_label_out_of_reach():
+    """It cannot be told of inodes that are older than their slot: what denies does."""
+    old = "/sys/kernel/security/lsm"
+    claim("inode", "kept", "xattr=yes")
+    rules = f"""\
+-a deny=EACCES,exit -S openat -F path={old} -F label[inode.kept]=1
+-a always,exit -S openat -F path={old} -F label[inode.kept]=1
+-a deny,exit -S openat -F dir={TOP} -F label[inode.kept]!=0
+"""
+    with files(), policy(rules):
+        equal(read(old), errno.EACCES)
+        equal(counters(), [(1, 1, 1), (0, 0, 0), (0, 0, 0)])
+        # Rules about other names have nothing to do with it.
+        equal(read("/sys/kernel/security/krsi/version"), 0)
+        equal(read(FREE / "file"), 0, "a new one")
+        equal(counters(), [(1, 1, 1), (0, 0, 0), (0, 0, 0)])
+
+
+def test_slots_that_are_not_there():
+    def refused(label):
+        return load(f"-a deny,exit -S execve -F {label}=1\n", status=ERROR)["errors"][0]
+
+    claim("task")
+    error = refused("label[task.nothing]")
+    equal((error["line"], error["column"]), (1, 27))
+    equal(error["message"], "task has no slot nothing")
+    assert "label[task.rule]" in error["expected"], error
+    claim("cred", "only-cred")
+    equal(refused("label[task.only-cred]")["message"],
+          "the slot only-cred is of cred, not of task")
+    equal(run("blobs", "release", "cred", "only-cred").returncode, SUCCESS)
+    # Whoever has the rule in force goes on with the bytes, which nobody else gets.
+    claim("task", "passing")
+    with files(), policy(f"-a deny,exit -S openat -F path={HELD}/file -F label[task.passing]=0\n"):
+        equal(read(HELD / "file"), errno.EPERM)
+        equal(run("blobs", "release", "task", "passing").returncode, SUCCESS)
+        equal(read(HELD / "file"), errno.EPERM)
+        equal(counters()[0][2], 0)
+        changed = run("rule", f"-w {FREE} -p w")
+        equal(changed.returncode, ERROR)
+        assert "the slot passing of task is released" in changed.stderr, changed.stderr
+        equal(read(HELD / "file"), errno.EPERM)
 
 
 def test_programs():
@@ -1271,10 +1477,14 @@ def test_records():
 SUBJECT = ["uid=54321", "euid!=54321", "suid<=7", "fsuid>=7", "gid=54321", "egid!=3", "sgid<9",
            "fsgid>3", "auid=54321", "sessionid!=unset", "pid=4194000", "ppid>1", "pers=0",
            "arch=b64", "arch=b32", "arch!=b32", "cgroup!=/", "cgroup=/", "container=host",
-           "container!=host", "container=krsi-random"]
+           "container!=host", "container=krsi-random", "label[cred.rule]=77",
+           "label[cred.rule:4,4]!=0xffffffff", "label[task.rule]&0x8000000000000000"]
 PROGRAM = ["exe=/none", "exe!=/bin/none", "pexe=/none", "comm=none", "comm!=none"]
 OBJECT = ["inode=1", "devmajor=3", "devminor!=4", "obj_uid>=5", "obj_gid=6", "filetype=socket",
-          "filetype!=dir"]
+          "filetype!=dir", "label[inode.rule]>=9", "label[inode.rule:2,2]=3",
+          "label[inode.kept]!=0"]
+OPENED = ["label[file.rule]=1", "label[file.rule:7,1]>0"]
+SOCKET = ["label[sock.rule]!=1", "label[sock.rule:0,4]&=3"]
 NAMES = ["path=/no/such", "path!=/no/such", "dir=/no/such", "dir!=/", "dir=/"]
 EXEC = ["argv[1]=none", "argv[3]!=none", "argv=none", "argv!=x", "env[A]=none", "env[BCD]!=b",
         "argv[0]=" + "x" * 300]
@@ -1283,6 +1493,9 @@ REMOTE = ["raddr=192.0.2.1", "raddr=2001:db8::/32", "raddr!=192.0.2.0/24", "rpor
 FILE_CALLS = ["openat", "truncate", "ftruncate", "unlink", "rmdir", "mkdir", "mknod", "symlink",
               "link", "rename", "chmod", "chown", "stat", "ioctl", "fcntl", "flock", "read",
               "mount", "move_mount", "pivot_root", "chroot", "finit_module", "inotify_add_watch"]
+OPENED_CALLS = ["openat", "ftruncate", "ioctl", "fcntl", "flock", "read", "finit_module"]
+SOCKET_CALLS = ["bind", "listen", "accept", "recvmsg", "shutdown", "setsockopt", "getsockopt",
+                "socketpair", "getsockname", "getpeername"]
 DENTRY_CALLS = ["setxattr", "removexattr", "getxattr", "listxattr", "readlink"]
 OTHER_CALLS = ["mmap", "mprotect", "umount2", "settimeofday", "init_module", "socket", "bind",
                "listen", "accept", "recvmsg", "shutdown", "setsockopt", "getsockopt", "clone",
@@ -1296,17 +1509,21 @@ NEVER = "uid=54321"
 
 
 def random_rule(chance):
-    kind = chance.choice(["file", "file", "exec", "remote", "dentry", "other", "pathless"])
+    kind = chance.choice(["file", "file", "opened", "exec", "remote", "socket", "dentry", "other",
+                          "pathless"])
     fields = {
         "file": SUBJECT + PROGRAM + OBJECT + NAMES,
-        "exec": SUBJECT + PROGRAM + OBJECT + NAMES + EXEC,
-        "remote": SUBJECT + PROGRAM + REMOTE,
+        "opened": SUBJECT + PROGRAM + OBJECT + NAMES + OPENED,
+        "exec": SUBJECT + PROGRAM + OBJECT + NAMES + OPENED + EXEC,
+        "remote": SUBJECT + PROGRAM + SOCKET + REMOTE,
+        "socket": SUBJECT + PROGRAM + SOCKET,
         "dentry": SUBJECT + PROGRAM + OBJECT,
         "other": SUBJECT + PROGRAM,
         "pathless": SUBJECT + ["comm=none", "comm!=none"],
     }[kind]
     calls = {
-        "file": FILE_CALLS, "exec": ["execve"], "remote": ["connect", "sendto"],
+        "file": FILE_CALLS, "opened": OPENED_CALLS, "exec": ["execve"],
+        "remote": ["connect", "sendto"], "socket": SOCKET_CALLS,
         "dentry": DENTRY_CALLS, "other": OTHER_CALLS, "pathless": PATHLESS_CALLS,
     }[kind]
     chosen = chance.sample(fields, chance.randint(0, 4))
@@ -1326,6 +1543,9 @@ def random_rule(chance):
 @contextlib.contextmanager
 def all_there():
     """What random rules name."""
+    for kind in ("cred", "task", "inode", "file", "sock"):
+        claim(kind)
+    claim("inode", "kept", "xattr=yes")
     container = CGROUPS / "lxc.payload.krsi-random"
     container.mkdir()
     try:
@@ -1353,9 +1573,25 @@ def load_random_rules():
 
 def test_every_system_call_alone():
     """Each hook takes a program of its own, with every kind of test that it can have."""
-    for call in FILE_CALLS + DENTRY_CALLS + OTHER_CALLS + PATHLESS_CALLS + ["execve", "connect"]:
-        rules = f"-a deny,exit -S {call} -F {NEVER}\n" \
-                f"-a deny,exit -S {call} -F {NEVER} -F container!=host\n"
+    with all_there():
+        every_system_call_alone()
+
+
+def every_system_call_alone():
+    for call in FILE_CALLS + DENTRY_CALLS + OTHER_CALLS + PATHLESS_CALLS + SOCKET_CALLS + \
+            ["execve", "connect", "sendto"]:
+        rules = f"-a deny,exit -S {call} -F {NEVER}\n"
+        rules += f"-a deny,exit -S {call} -F {NEVER} -F container!=host -F label[task.rule]=1" \
+                 " -F label[cred.rule]=1\n"
+        if call in FILE_CALLS + DENTRY_CALLS + ["execve"]:
+            rules += f"-a deny,exit -S {call} -F {NEVER} -F label[inode.rule]=1" \
+                     " -F label[inode.kept]=1\n"
+        if call in OPENED_CALLS + ["execve"]:
+            rules += f"-a deny,exit -S {call} -F {NEVER} -F label[file.rule]=1\n"
+        if call in SOCKET_CALLS + ["connect", "sendto"]:
+            rules += f"-a deny,exit -S {call} -F {NEVER} -F label[sock.rule]=1\n"
+        if call in ("bind", "connect", "sendto"):
+            rules += f"-a deny,exit -S {call} -F {NEVER} -F saddr_fam=1\n"
         if call not in PATHLESS_CALLS:
             rules += f"-a deny,exit -S {call} -F {NEVER} -F exe=/none -F pexe!=/none\n"
         if call in FILE_CALLS:
@@ -1369,7 +1605,8 @@ def test_decides_as_check_says():
     """Random rules about a few files: the rule whose counter moves is the one of krsi check."""
     chance = random.Random(int(os.environ.get("SEED", "2")))
     own = os.path.realpath(sys.executable)
-    with files():
+    claim("cred")
+    with files(), labels("inode") as giving:
         places = [HELD / "file", HELD / "other", FREE / "file", HELD / "sub/file", HELD / "sub"]
         (HELD / "sub").mkdir()
         for path in (HELD / "other", HELD / "sub/file"):
@@ -1378,7 +1615,12 @@ def test_decides_as_check_says():
             [f"dir={path}" for path in (HELD, FREE, HELD / "sub", TOP)] + \
             [f"path!={places[0]}", f"dir!={HELD}", "uid=0", "uid!=0", "gid>=0", "euid=5",
              f"exe={own}", f"exe!={own}", "exe=/none", f"pid={os.getpid()}", "pid=1",
-             "container=host", "container!=host"]
+             "label[inode.rule]=3", "label[inode.rule]!=3", "label[inode.rule]>=3",
+             "label[inode.rule]&1", "label[cred.rule]!=0", "container=host", "container!=host"]
+        marks = dict(zip(places, (3, 0, 5, 1 << 63)))
+        for path, mark in marks.items():
+            with giving(mark):
+                equal(read(path), 0)
         for _ in range(8):
             rules = "".join(
                 f"-a {chance.choice(['deny', 'never', 'deny=EACCES'])},exit -S openat "
@@ -1399,6 +1641,7 @@ def test_decides_as_check_says():
                         events.append(json.dumps({
                             "hook": "file_open", "path": str(path), "perm": perm, "uid": 0,
                             "gid": 0, "euid": 0, "exe": own, "pid": os.getpid(),
+                            "label": {"inode.rule": marks[path], "cred.rule": 0},
                             "container": "host",
                         }))
             with tempfile.NamedTemporaryFile("w", suffix=".rules") as file:

@@ -4,7 +4,9 @@
 
 mod parse;
 
-pub use parse::{Audit, Blobs, Hook, Lsms, Status, Version};
+#[cfg(test)]
+pub use parse::blobs;
+pub use parse::{Audit, Blobs, Hook, Lsms, Slot, Status, Version};
 
 use super::{btf, mounts};
 use crate::error::{Error, Exit, Result};
@@ -75,6 +77,11 @@ impl Securityfs {
     /// The classes of blobs and their slots.
     pub fn blobs(&self) -> Result<Blobs> {
         self.parsed("blobs", parse::blobs)
+    }
+
+    /// Whether this process may read them.
+    pub fn shows_blobs(&self) -> bool {
+        fs::File::open(self.root.join("krsi").join("blobs")).is_ok()
     }
 
     /// Gives the kernel a command about blobs.

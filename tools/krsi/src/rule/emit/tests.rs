@@ -3,6 +3,7 @@
 use super::*;
 use crate::rule::{
     error::Missing,
+    label::Slot,
     lower::{lower, Source, System},
     parse,
     plan::plan,
@@ -25,6 +26,14 @@ impl System for Nothing {
 
     fn container(&self, name: &str) -> Result<String, Missing> {
         Ok(format!("/{name}"))
+    }
+
+    fn slot(&self, _: Class, name: &str) -> Result<Slot, Missing> {
+        Ok(Slot {
+            number: 0xfedc_ba98,
+            size: if name == "wide" { 24 } else { 8 },
+            kept: name == "kept",
+        })
     }
 
     fn resolve(&self, path: &str) -> String {
@@ -146,6 +155,14 @@ fn no_rules_make_it_panic() {
         "-F container=x",
         "-F container!=host",
         "-F container=host",
+        "-F label[cred.a]&1",
+        "-F label[task.a]=18446744073709551615",
+        "-F label[inode.a]!=0",
+        "-F label[inode.kept]>=7",
+        "-F label[inode.wide:16,8]<=7",
+        "-F label[inode.wide:1,1]&=7",
+        "-F label[file.a]>0",
+        "-F label[sock.a]<9",
         "-F saddr_fam=2",
         "-F saddr_fam>=10",
         "-F raddr=10.0.0.0/8",

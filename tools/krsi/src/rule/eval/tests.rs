@@ -3,6 +3,7 @@
 use super::*;
 use crate::rule::{
     error::Missing,
+    label::{Class, Slot},
     lower::{lower, Source},
     parse,
 };
@@ -29,6 +30,23 @@ impl System for Fixed {
             "b" => Ok("/a.slice/b".into()),
             _ => Err(Missing::new(format!("there is no container {name}"), "a")),
         }
+    }
+
+    fn slot(&self, class: Class, name: &str) -> Result<Slot, Missing> {
+        let size = match name {
+            "byte" => 1,
+            "wide" => 24,
+            "word" => 8,
+            _ => {
+                let message = format!("{} has no slot {name}", class.name());
+                return Err(Missing::new(message, "another"));
+            }
+        };
+        Ok(Slot {
+            number: 7,
+            size,
+            kept: false,
+        })
     }
 
     fn resolve(&self, path: &str) -> String {
@@ -186,10 +204,70 @@ fn reasons_name_the_test() {
     assert_eq!(decision.reasons[1].why, "uid=6");
     assert!(decision.reasons[1].matches);
 
-    let text = "-a deny,exit -S execve -F container!=host";
-    let event = serde_json::from_str(r#"{"syscall":"execve","container":"a"}"#).unwrap();
-    let decision = &eval(&self::policy(text), &event, &Fixed).unwrap()[0];
-    assert_eq!(decision.reasons[0].why, "container!=host");
+    let text = "-a deny,exit -S execve -F label[inode.wide:8,4]&0x10 -F container!=host";
+    let event = serde_json::from_str(
+        r#"{"syscall":"execve","label":{"inode.wide:8,4":48},"container":"a"}"#,
+    );
+    let decision = &eval(&self::policy(text), &event.unwrap(), &Fixed).unwrap()[0];
+    assert_eq!(
+        decision.reasons[0].why,
+        "container!=host, label[inode.wide:8,4]&16"
+    );
+}
+
+#[test]
+fn labels_are_numbers_without_a_sign() {
+    let event = |label: &str| format!(r#"{{"hook":"bprm_check_security","label":{{{label}}}}}"#);
+    for (field, label, denied) in [
+        (
+            "label[inode.word]=18446744073709551615",
+            "18446744073709551615",
+            true,
+        ),
+        (
+            "label[inode.word]=18446744073709551615",
+            "4294967295",
+            false,
+        ),
+        ("label[inode.word]!=0", "0", false),
+        ("label[inode.word]!=0", "9223372036854775808", true),
+        (
+            "label[inode.word]>=0x8000000000000000",
+            "9223372036854775807",
+            false,
+        ),
+        ("label[inode.word]<4294967296", "4294967295", true),
+        (
+            "label[inode.word]&0x8000000000000001",
+            "9223372036854775808",
+            true,
+        ),
+        (
+            "label[inode.word]&=0x8000000000000001",
+            "9223372036854775808",
+            false,
+        ),
+        ("label[inode.byte]<=017", "15", true),
+        // An object that is not there neither equals nor differs.
+        ("label[inode.word]=0", "null", false),
+        ("label[inode.word]!=0", "null", false),
+    ] {
+        let rules = format!("-a deny,exit -S execve -F {field}");
+        let key = field[6..].split(']').next().unwrap();
+        let event = event(&format!(r#""{key}":{label}"#));
+        assert_eq!(decided(&rules, &event).1 == 1, denied, "{field} of {label}");
+    }
+    // Parts have names of their own.
+    let rules = "-a deny,exit -S execve -F label[inode.wide:8,4]=5 -F label[inode.wide:0,1]=1";
+    let both = event(r#""inode.wide:8,4":5,"inode.wide:0,1":1"#);
+    assert_eq!(decided(rules, &both).1, 1);
+    let policy = policy(rules);
+    let event = serde_json::from_str(&event(r#""inode.wide:8,4":5"#)).unwrap();
+    let error = eval(&policy, &event, &Fixed).unwrap_err();
+    assert_eq!(
+        error,
+        "the event lacks 'label[inode.wide:0,1]', which rule 1 tests"
+    );
 }
 
 #[test]
@@ -230,4 +308,46 @@ fn families_are_those_of_addresses() {
             (1, 0)
         );
     }
+}
+
+#[test]
+fn hooks_have_objects_of_some_classes() {
+    let message = |call: &str, class: &str| {
+        let text = format!("-a deny,exit -S {call} -F label[{class}.word]=1");
+        let lines = parse("rules", &text)
+            .unwrap()
+            .into_iter()
+            .map(|line| Source {
+                file: "rules".into(),
+                line,
+            });
+        let errors = lower(lines.collect(), &Fixed).err();
+        errors.map(|errors| errors[0].message.clone())
+    };
+    let at = |what: &str, hook: &str| {
+        Some(format!(
+            "there is no {what} at {hook}, which decides this rule"
+        ))
+    };
+    for class in ["cred", "task"] {
+        for call in ["openat", "execve", "truncate", "connect", "kill"] {
+            assert_eq!(message(call, class), None, "{class} at {call}");
+        }
+    }
+    for call in ["openat", "execve", "truncate", "unlink", "setxattr"] {
+        assert_eq!(message(call, "inode"), None, "{call}");
+    }
+    assert_eq!(message("kill", "inode"), at("file", "task_kill"));
+    for call in ["openat", "execve", "read"] {
+        assert_eq!(message(call, "file"), None, "{call}");
+    }
+    assert_eq!(
+        message("truncate", "file"),
+        at("open file", "path_truncate")
+    );
+    assert_eq!(message("kill", "file"), at("file", "task_kill"));
+    for call in ["bind", "connect", "sendto", "recvmsg"] {
+        assert_eq!(message(call, "sock"), None, "{call}");
+    }
+    assert_eq!(message("socket", "sock"), at("socket", "socket_create"));
 }

@@ -596,3 +596,82 @@ fn any_text() {
         }
     }
 }
+
+#[test]
+fn labels_name_a_slot_or_a_part_of_it() {
+    let label = |class: &str, slot: &str, part| Field::Label {
+        label: Label {
+            class: class.into(),
+            slot: slot.into(),
+            part,
+        },
+    };
+    for (text, field, op, number) in [
+        (
+            "label[inode.origin]!=0",
+            label("inode", "origin", None),
+            Op::NotEqual,
+            0,
+        ),
+        (
+            "label[cred.a.b-c_1]&0x1",
+            label("cred", "a.b-c_1", None),
+            Op::AnyBit,
+            1,
+        ),
+        (
+            "label[task.x:8,4]>=017",
+            label("task", "x", Some((8, 4))),
+            Op::GreaterOrEqual,
+            15,
+        ),
+        (
+            "label[bpf_map.x]=18446744073709551615",
+            label("bpf_map", "x", None),
+            Op::Equal,
+            u64::MAX,
+        ),
+    ] {
+        let expected = (field, op, Value::Unsigned(number));
+        assert_eq!(condition(text), expected, "{text}");
+    }
+    let long = format!("inode.{}", "a".repeat(32));
+    for slot in [
+        "",
+        "inode",
+        "inode.",
+        ".x",
+        "Inode.x",
+        "inode.X",
+        "inode.x:",
+        "inode.x:8",
+        "inode.x:8,3",
+        "inode.x:2,4",
+        "inode.x:8,0",
+        "inode.x:-8,4",
+        "inode.x:+8,4",
+        "inode.x:8,4,2",
+        &long,
+    ] {
+        let (column, _, message) = wrong(&format!("-a always,exit -F label[{slot}]=1"));
+        assert_eq!(
+            (column, message),
+            (19, format!("'{slot}' is no slot of a class")),
+            "{slot}"
+        );
+    }
+    let (_, _, message) = wrong("-a always,exit -F label=1");
+    assert_eq!(message, "label of what?");
+    for number in [
+        "-1",
+        "18446744073709551616",
+        "0x",
+        "1x",
+        "08",
+        "root",
+        "unset",
+    ] {
+        let (.., message) = wrong(&format!("-a always,exit -F label[inode.x]={number}"));
+        assert_eq!(message, format!("label[inode.x] has the value '{number}'"));
+    }
+}
