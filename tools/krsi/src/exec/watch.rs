@@ -157,7 +157,7 @@ impl Watch {
     pub fn wait(&mut self, time: Duration) -> io::Result<Vec<Exec>> {
         match self.buffer.poll_raw(time) {
             // A signal.
-            ret if ret == -4 => (),
+            -4 => (),
             ret if ret < 0 => return Err(io::Error::from_raw_os_error(-ret)),
             _ => (),
         }
