@@ -5,6 +5,7 @@
 
 use crate::kernel::insn::Insn;
 use libbpf_rs::libbpf_sys as sys;
+use std::collections::BTreeSet;
 
 /// A register. R10 is the frame pointer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,9 +76,21 @@ pub enum Symbol {
 enum Fix {
     /// 16 bits of `off`.
     Near(Label),
+    /// The same, but if it is too far the jump is made of more instructions.
+    Either(Label),
     /// 32 bits of `imm`.
     Far(Label),
 }
+
+impl Fix {
+    fn label(self) -> Label {
+        let (Self::Near(label) | Self::Either(label) | Self::Far(label)) = self;
+        label
+    }
+}
+
+/// How many instructions the kernel takes: BPF_COMPLEXITY_LIMIT_INSNS.
+const INSNS_MAX: usize = 1_000_000;
 
 /// The code of a program, complete but for symbols.
 #[derive(Debug)]
@@ -243,9 +256,7 @@ impl Asm {
 
     /// Whether anything refers to the label.
     pub fn is_called(&self, label: Label) -> bool {
-        let of = |(_, fix): &(usize, Fix)| match fix {
-            Fix::Near(other) | Fix::Far(other) => *other == label,
-        };
+        let of = |(_, fix): &(usize, Fix)| fix.label() == label;
         self.fixes.iter().any(of)
     }
 
@@ -271,18 +282,15 @@ impl Asm {
         self.push(sys::BPF_JMP32 | sys::BPF_JA, ZERO, ZERO, 0, 0);
     }
 
-    /// To the label if `dst` compares so with `imm`, whose sign is extended. Both kinds of jumps
-    /// reach any label: it is never far for the first instruction, and 32 bits for the second.
+    /// To the label, wherever it is, if `dst` compares so with `imm`, whose sign is extended.
     pub fn jump_if(&mut self, cond: If, dst: R, imm: i32, to: Label) {
-        let skip = self.skip(sys::BPF_JMP | cond.code() | sys::BPF_K, dst, ZERO, imm);
-        self.jump(to);
-        self.place(skip);
+        self.fixes.push((self.insns.len(), Fix::Either(to)));
+        self.push(sys::BPF_JMP | cond.code() | sys::BPF_K, dst, ZERO, 0, imm);
     }
 
     pub fn jump_if_reg(&mut self, cond: If, dst: R, src: R, to: Label) {
-        let skip = self.skip(sys::BPF_JMP | cond.code() | sys::BPF_X, dst, src, 0);
-        self.jump(to);
-        self.place(skip);
+        self.fixes.push((self.insns.len(), Fix::Either(to)));
+        self.push(sys::BPF_JMP | cond.code() | sys::BPF_X, dst, src, 0, 0);
     }
 
     /// As [`Self::jump_if`], to a label that is near: less than 32768 instructions.
@@ -296,15 +304,6 @@ impl Asm {
         self.push(sys::BPF_JMP | cond.code() | sys::BPF_X, dst, src, 0, 0);
     }
 
-    /// Jumps over what does not belong to the case: the condition goes to its own next but one.
-    fn skip(&mut self, code: u32, dst: R, src: R, imm: i32) -> Label {
-        let label = self.label();
-        self.push(code, dst, src, 1, imm);
-        self.fixes.push((self.insns.len(), Fix::Near(label)));
-        self.push(sys::BPF_JMP | sys::BPF_JA, ZERO, ZERO, 0, 0);
-        label
-    }
-
     /// Goes on here, unless this loop took too long: then to the label.
     pub fn may_goto(&mut self, to: Label) {
         self.fixes.push((self.insns.len(), Fix::Near(to)));
@@ -315,21 +314,88 @@ impl Asm {
         self.push(sys::BPF_JMP | sys::BPF_EXIT, ZERO, ZERO, 0, 0);
     }
 
-    /// The program, or `None` if a jump is farther than there are numbers for.
+    /// The program, or `None` if it is larger than the kernel takes, or a near label is not near.
     pub fn finish(mut self) -> Option<Code> {
+        self.stretch();
         for (at, fix) in std::mem::take(&mut self.fixes) {
-            let (Fix::Near(label) | Fix::Far(label)) = fix;
-            let target = self.labels[label.0].expect("each label is placed");
-            let distance = target as i64 - at as i64 - 1;
+            let distance = self.distance(at, fix.label());
             match fix {
-                Fix::Near(_) => self.insns[at].set_off(i16::try_from(distance).ok()?),
+                Fix::Near(_) | Fix::Either(_) => {
+                    self.insns[at].set_off(i16::try_from(distance).ok()?);
+                }
                 Fix::Far(_) => self.insns[at].set_imm(i32::try_from(distance).ok()?),
             }
         }
-        Some(Code {
+        (self.insns.len() <= INSNS_MAX).then_some(Code {
             insns: self.insns,
             symbols: self.symbols,
         })
+    }
+
+    fn target(&self, label: Label) -> usize {
+        self.labels[label.0].expect("each label is placed")
+    }
+
+    /// How far the label is for a jump.
+    fn distance(&self, at: usize, label: Label) -> i64 {
+        self.target(label) as i64 - at as i64 - 1
+    }
+
+    /// Makes jumps of three instructions of those that do not reach their label: the condition
+    /// goes to a jump of 32 bits, which is jumped over otherwise.
+    fn stretch(&mut self) {
+        let mut long = BTreeSet::new();
+        // Each that grows puts labels farther away from others.
+        let places = loop {
+            let mut place = 0;
+            let places: Vec<usize> = (0..=self.insns.len())
+                .map(|at| {
+                    let this = place;
+                    place += if long.contains(&at) { 3 } else { 1 };
+                    this
+                })
+                .collect();
+            let known = long.len();
+            for (at, fix) in &self.fixes {
+                if let Fix::Either(label) = fix {
+                    let distance = places[self.target(*label)] as i64 - places[*at] as i64 - 1;
+                    if i16::try_from(distance).is_err() {
+                        long.insert(*at);
+                    }
+                }
+            }
+            if long.len() == known {
+                break places;
+            }
+        };
+        if long.is_empty() {
+            return;
+        }
+        for place in self.labels.iter_mut().flatten() {
+            *place = places[*place];
+        }
+        for (at, _) in &mut self.symbols {
+            *at = places[*at];
+        }
+        let mut fixes = Vec::with_capacity(self.fixes.len());
+        for (at, fix) in self.fixes.drain(..) {
+            fixes.push(match fix {
+                Fix::Either(label) if long.contains(&at) => (places[at] + 2, Fix::Far(label)),
+                fix => (places[at], fix),
+            });
+        }
+        self.fixes = fixes;
+        for (at, mut insn) in (0..).zip(std::mem::take(&mut self.insns)) {
+            let grows = long.contains(&at);
+            if grows {
+                insn.set_off(1);
+            }
+            self.insns.push(insn);
+            if grows {
+                self.push(sys::BPF_JMP | sys::BPF_JA, ZERO, ZERO, 1, 0);
+                self.push(sys::BPF_JMP32 | sys::BPF_JA, ZERO, ZERO, 0, 0);
+            }
+        }
     }
 }
 
@@ -338,20 +404,73 @@ mod tests {
     use super::*;
 
     #[test]
-    fn far_jumps_go_over_the_near_one() {
+    fn jumps_grow_where_the_label_is_far() {
+        for (distance, far) in [(32_767, false), (32_768, true)] {
+            let mut asm = Asm::default();
+            let end = asm.label();
+            asm.jump_if(If::Equal, R(1), 7, end);
+            (0..distance - 2).for_each(|_| asm.set(R(0), 1));
+            asm.map(R(1), "rules");
+            asm.place(end);
+            asm.exit();
+            let code = asm.finish().unwrap();
+            let parts: Vec<_> = code.insns.iter().map(Insn::parts).collect();
+            let map = code.symbols[0].0;
+            assert_eq!(parts[map].0, 0x18);
+            assert_eq!(parts[map + 2].0, 0x95);
+            if far {
+                // if r1 == 7 goto +1; goto +1; gotol
+                assert_eq!(parts[0], (0x15, 0x01, 1, 7));
+                assert_eq!(parts[1], (0x05, 0x00, 1, 0));
+                assert_eq!(parts[2], (0x06, 0x00, 0, distance));
+            } else {
+                assert_eq!(parts[0], (0x15, 0x01, distance as i16, 7));
+            }
+        }
+    }
+
+    /// Jumps back, and jumps that are far only because others grow.
+    #[test]
+    fn jumps_grow_because_of_others() {
         let mut asm = Asm::default();
-        let end = asm.label();
-        asm.jump_if(If::Equal, R(1), 7, end);
-        asm.set(R(0), 1);
+        let (start, end) = (asm.label(), asm.label());
+        asm.place(start);
+        // From here 32,767: what makes the next one grow takes this one too far.
+        asm.jump_if_reg(If::Less, R(1), R(2), end);
+        asm.jump_if(If::Less, R(1), 3, start);
+        let beyond = asm.label();
+        asm.jump_if(If::Greater, R(1), 3, beyond);
+        (0..32_765).for_each(|_| asm.set(R(0), 1));
         asm.place(end);
+        (0..10).for_each(|_| asm.set(R(0), 2));
+        asm.jump_if(If::Equal, R(1), 4, start);
+        asm.place(beyond);
         asm.exit();
         let code = asm.finish().unwrap();
         let parts: Vec<_> = code.insns.iter().map(Insn::parts).collect();
-        // if r1 == 7 goto +1; goto +1; gotol +1; r0 = 1; exit
-        assert_eq!(parts[0], (0x15, 0x01, 1, 7));
-        assert_eq!(parts[1], (0x05, 0x00, 1, 0));
-        assert_eq!(parts[2], (0x06, 0x00, 0, 1));
-        assert_eq!(parts[4], (0x95, 0x00, 0, 0));
+        let goes = |at: usize| {
+            let (code, _, off, imm) = parts[at];
+            let distance = if code == 0x06 { imm } else { off.into() };
+            parts[(at as i32 + 1 + distance) as usize]
+        };
+        // The second one stays: it is near.
+        assert_eq!(parts[3], (0xa5, 0x01, -4, 3));
+        assert_eq!((parts[2].0, goes(2)), (0x06, (0xb7, 0, 0, 2)));
+        assert_eq!((parts[6].0, goes(6)), (0x06, (0x95, 0, 0, 0)));
+        let last = parts.len() - 2;
+        assert_eq!((parts[last].0, goes(last)), (0x06, parts[0]));
+        assert_eq!(parts[last - 2], (0x15, 0x01, 1, 4));
+    }
+
+    #[test]
+    fn what_is_too_large_is_told() {
+        let of_size = |size| {
+            let mut asm = Asm::default();
+            (0..size).for_each(|_| asm.exit());
+            asm.finish().is_some()
+        };
+        assert!(of_size(INSNS_MAX));
+        assert!(!of_size(INSNS_MAX + 1));
     }
 
     #[test]

@@ -197,13 +197,17 @@ struct Emitter<'a> {
     out: Label,
 }
 
-fn each_step<'a>(branches: &'a [Branch], visit: &mut dyn FnMut(&'a Step)) {
+fn each_branch<'a>(branches: &'a [Branch], visit: &mut dyn FnMut(&'a Branch)) {
     for branch in branches {
-        if let Some(step) = &branch.step {
-            visit(step);
-        }
-        if let Then::Steps(branches) = &branch.then {
-            each_step(branches, visit);
+        visit(branch);
+        match &branch.then {
+            Then::Steps(branches) => each_branch(branches, visit),
+            Then::Cases(_, cases) => {
+                for branches in cases.values() {
+                    each_branch(branches, visit);
+                }
+            }
+            Then::Rule(_) | Then::Found => {}
         }
     }
 }
@@ -213,13 +217,6 @@ fn each_step<'a>(branches: &'a [Branch], visit: &mut dyn FnMut(&'a Step)) {
 fn words(attr: Attr) -> usize {
     match attr {
         Attr::Label(_) | Attr::Family => 2,
-        _ => 1,
-    }
-}
-
-fn weight(branch: &Branch) -> usize {
-    match &branch.then {
-        Then::Steps(branches) => branches.iter().map(weight).sum(),
         _ => 1,
     }
 }
@@ -236,19 +233,24 @@ impl<'a> Emitter<'a> {
         let mut attrs = BTreeSet::new();
         let mut texts = BTreeSet::new();
         let mut address = false;
-        each_step(&hook.branches, &mut |step| match step {
-            Step::Plain(Test::Number { attr, .. } | Test::NotMasked { attr, .. })
-            | Step::Plain(Test::OneOf { attr, .. }) => {
+        each_branch(&hook.branches, &mut |branch| {
+            if let Then::Cases(attr, _) = &branch.then {
                 attrs.insert(*attr);
             }
-            Step::Plain(Test::Compare { attr, with, .. }) => {
-                attrs.extend([*attr, *with]);
+            match &branch.step {
+                Some(Step::Plain(Test::Number { attr, .. } | Test::NotMasked { attr, .. }))
+                | Some(Step::Plain(Test::OneOf { attr, .. })) => {
+                    attrs.insert(*attr);
+                }
+                Some(Step::Plain(Test::Compare { attr, with, .. })) => {
+                    attrs.extend([*attr, *with]);
+                }
+                Some(Step::Text { text, .. }) => {
+                    texts.insert(text.clone());
+                }
+                Some(Step::Address { .. }) => address = true,
+                Some(Step::Plain(_)) | None => {}
             }
-            Step::Text { text, .. } => {
-                texts.insert(text.clone());
-            }
-            Step::Address { .. } => address = true,
-            Step::Plain(_) => {}
         });
         if address {
             attrs.insert(Attr::RemotePort);
@@ -375,10 +377,10 @@ impl<'a> Emitter<'a> {
             Made::Other(Text::Comm) => 64,
             Made::Other(text) => {
                 let mut longest = 0;
-                each_step(&self.hook.branches, &mut |step| {
-                    if let Step::Text {
+                each_branch(&self.hook.branches, &mut |branch| {
+                    if let Some(Step::Text {
                         text: other, set, ..
-                    } = step
+                    }) = &branch.step
                     {
                         if other == text {
                             longest = longest.max(self.plan.sets.longest(*set));
@@ -994,10 +996,42 @@ impl<'a> Emitter<'a> {
                 }
                 Then::Found => self.better(false),
                 Then::Steps(branches) => self.branches(branches)?,
+                Then::Cases(attr, cases) => {
+                    self.demand(*attr, branch, fail);
+                    self.asm.load(Size::U64, R1, STATE_R, self.attrs[attr]);
+                    let cases: Vec<_> = cases.iter().collect();
+                    self.cases(&cases, fail)?;
+                }
             }
             self.asm.place(fail);
         }
         Ok(())
+    }
+
+    /// Goes to the case of the number in R1, by halves, or to `none`, which has to come next.
+    fn cases(&mut self, cases: &[(&u64, &Vec<Branch>)], none: Label) -> Result<(), String> {
+        if let [(value, branches)] = cases {
+            self.number_if(If::NotEqual, **value, none);
+            return self.branches(branches);
+        }
+        let (below, above) = cases.split_at(cases.len() / 2);
+        let from_here = self.asm.label();
+        self.number_if(If::GreaterOrEqual, *above[0].0, from_here);
+        self.cases(below, none)?;
+        self.asm.jump(none);
+        self.asm.place(from_here);
+        self.cases(above, none)
+    }
+
+    /// Goes to the label if the number in R1 compares so.
+    fn number_if(&mut self, cond: If, value: u64, to: Label) {
+        // What is in the instruction has its sign extended.
+        if let Ok(small) = i32::try_from(value) {
+            self.asm.jump_if(cond, R1, small, to);
+        } else {
+            self.asm.set64(R2, value);
+            self.asm.jump_if_reg(cond, R1, R2, to);
+        }
     }
 
     /// What was found becomes the best if it is before that.
@@ -1016,40 +1050,26 @@ impl<'a> Emitter<'a> {
 
     /// Goes to `fail` if the step does not hold.
     fn step(&mut self, step: &Step, branch: &Branch, fail: Label) -> Result<(), String> {
-        let far = weight(branch) > 100;
-        let jump = |asm: &mut Asm, cond, dst, imm| {
-            if far {
-                asm.jump_if(cond, dst, imm, fail);
-            } else {
-                asm.near_if(cond, dst, imm, fail);
-            }
-        };
-        let jump_reg = |asm: &mut Asm, cond, dst, src| {
-            if far {
-                asm.jump_if_reg(cond, dst, src, fail);
-            } else {
-                asm.near_if_reg(cond, dst, src, fail);
-            }
-        };
         match step {
             Step::Plain(Test::Number { attr, op, value }) => {
                 self.demand(*attr, branch, fail);
                 self.asm.load(Size::U64, R1, STATE_R, self.attrs[attr]);
-                self.asm.set64(R2, *value);
                 match op {
-                    Op::Equal => jump_reg(&mut self.asm, If::NotEqual, R1, R2),
-                    Op::NotEqual => jump_reg(&mut self.asm, If::Equal, R1, R2),
-                    Op::Less => jump_reg(&mut self.asm, If::GreaterOrEqual, R1, R2),
-                    Op::LessOrEqual => jump_reg(&mut self.asm, If::Greater, R1, R2),
-                    Op::Greater => jump_reg(&mut self.asm, If::LessOrEqual, R1, R2),
-                    Op::GreaterOrEqual => jump_reg(&mut self.asm, If::Less, R1, R2),
+                    Op::Equal => self.number_if(If::NotEqual, *value, fail),
+                    Op::NotEqual => self.number_if(If::Equal, *value, fail),
+                    Op::Less => self.number_if(If::GreaterOrEqual, *value, fail),
+                    Op::LessOrEqual => self.number_if(If::Greater, *value, fail),
+                    Op::Greater => self.number_if(If::LessOrEqual, *value, fail),
+                    Op::GreaterOrEqual => self.number_if(If::Less, *value, fail),
                     Op::AnyBit => {
+                        self.asm.set64(R2, *value);
                         self.asm.and_with(R1, R2);
-                        jump(&mut self.asm, If::Equal, R1, 0);
+                        self.asm.jump_if(If::Equal, R1, 0, fail);
                     }
                     Op::AllBits => {
+                        self.asm.set64(R2, *value);
                         self.asm.and_with(R1, R2);
-                        jump_reg(&mut self.asm, If::NotEqual, R1, R2);
+                        self.asm.jump_if_reg(If::NotEqual, R1, R2, fail);
                     }
                 }
             }
@@ -1057,15 +1077,13 @@ impl<'a> Emitter<'a> {
                 self.asm.load(Size::U64, R1, STATE_R, self.attrs[attr]);
                 self.asm.set64(R2, *mask);
                 self.asm.and_with(R1, R2);
-                self.asm.set64(R2, *value);
-                jump_reg(&mut self.asm, If::Equal, R1, R2);
+                self.number_if(If::Equal, *value, fail);
             }
             Step::Plain(Test::OneOf { attr, values }) => {
                 let holds = self.asm.label();
                 self.asm.load(Size::U64, R1, STATE_R, self.attrs[attr]);
                 for value in values {
-                    self.asm.set64(R2, *value);
-                    self.asm.near_if_reg(If::Equal, R1, R2, holds);
+                    self.number_if(If::Equal, *value, holds);
                 }
                 self.asm.jump(fail);
                 self.asm.place(holds);
@@ -1074,7 +1092,7 @@ impl<'a> Emitter<'a> {
                 self.asm.load(Size::U64, R1, STATE_R, self.attrs[attr]);
                 self.asm.load(Size::U64, R2, STATE_R, self.attrs[with]);
                 let cond = if *equal { If::NotEqual } else { If::Equal };
-                jump_reg(&mut self.asm, cond, R1, R2);
+                self.asm.jump_if_reg(cond, R1, R2, fail);
             }
             Step::Plain(Test::Text { .. } | Test::Address { .. }) => {
                 return Err("a test that needs a map was planned without one".into())
@@ -1099,11 +1117,8 @@ impl<'a> Emitter<'a> {
                 self.asm.mov(R2, STATE_R);
                 self.asm.add(R2, state::NETWORK.into());
                 self.asm.helper(sys::BPF_FUNC_map_lookup_elem);
-                if *equal {
-                    jump(&mut self.asm, If::Equal, R0, 0);
-                } else {
-                    jump(&mut self.asm, If::NotEqual, R0, 0);
-                }
+                let cond = if *equal { If::Equal } else { If::NotEqual };
+                self.asm.jump_if(cond, R0, 0, fail);
                 if *decides {
                     self.asm.load(Size::U32, R1, R0, 0);
                     self.asm.store(Size::U32, STATE_R, state::FOUND, R1);

@@ -5,11 +5,12 @@
 //! The first rule that matches decides, but rules need not be tried one after the other: of all
 //! that match, the one with the smallest number is taken. Rules that differ in one text or address
 //! only are one [`Branch`] with one lookup. What is tested by several branches is tested once: the
-//! tests make a tree, the cheap ones at its root.
+//! tests make a tree, the cheap ones at its root. Where branches want different values of the same
+//! number, the number says which of them it is.
 
 use super::{
     hook::Hook,
-    policy::{Attr, How, Policy, Test, Text},
+    policy::{Attr, How, Op, Policy, Test, Text},
 };
 use std::collections::{BTreeMap, HashMap};
 
@@ -92,6 +93,8 @@ pub enum Then {
     /// The rule that a lookup has given matches.
     Found,
     Steps(Vec<Branch>),
+    /// A number has one value: what is done if it is one of these.
+    Cases(Attr, BTreeMap<u64, Vec<Branch>>),
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -435,15 +438,29 @@ fn insert(
         });
         return;
     };
-    let same = branches
-        .iter_mut()
-        .find(|branch| branch.step.as_ref() == Some(step) && matches!(branch.then, Then::Steps(_)));
+    let number = match step {
+        Step::Plain(Test::Number {
+            attr,
+            op: Op::Equal,
+            value,
+        }) => Some((*attr, *value)),
+        _ => None,
+    };
+    let same = branches.iter_mut().find(|branch| match &branch.then {
+        Then::Cases(attr, _) => number.is_some_and(|(other, _)| *attr == other),
+        Then::Steps(_) => branch.step.as_ref() == Some(step),
+        Then::Rule(_) | Then::Found => false,
+    });
     let branch = match same {
         Some(branch) => branch,
         None => {
+            let (step, then) = match number {
+                Some((attr, _)) => (None, Then::Cases(attr, BTreeMap::new())),
+                None => (Some(step.clone()), Then::Steps(Vec::new())),
+            };
             branches.push(Branch {
-                step: Some(step.clone()),
-                then: Then::Steps(Vec::new()),
+                step,
+                then,
                 first,
                 first_denial,
             });
@@ -455,8 +472,13 @@ fn insert(
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),
     };
-    if let Then::Steps(children) = &mut branch.then {
-        insert(children, rest, then, first, first_denial);
+    match (&mut branch.then, number) {
+        (Then::Steps(children), _) => insert(children, rest, then, first, first_denial),
+        (Then::Cases(_, cases), Some((_, value))) => {
+            let children = cases.entry(value).or_default();
+            insert(children, rest, then, first, first_denial);
+        }
+        _ => unreachable!("such a branch was looked for"),
     }
 }
 
@@ -467,7 +489,7 @@ mod tests {
         error::Missing,
         label::{Class, Slot},
         lower::System,
-        policy::{Action, Case, Op, Rule},
+        policy::{Action, Case, Rule},
     };
 
     fn path(how: How, value: &str) -> Test {
@@ -539,7 +561,8 @@ mod tests {
     fn leaves(branches: &[Branch]) -> usize {
         let leaves = |branch: &Branch| match &branch.then {
             Then::Steps(branches) => leaves(branches),
-            _ => 1,
+            Then::Cases(_, cases) => cases.values().map(|branches| leaves(branches)).sum(),
+            Then::Rule(_) | Then::Found => 1,
         };
         branches.iter().map(leaves).sum()
     }
@@ -636,5 +659,32 @@ mod tests {
         let plan = plan(&policy(rules));
         assert_eq!(plan.hooks[0].branches.len(), 1);
         assert_eq!(leaves(&plan.hooks[0].branches), 50);
+    }
+
+    #[test]
+    fn a_number_says_which_branch_it_is() {
+        let number = |attr, op, value| Test::Number { attr, op, value };
+        let is = |attr, value| number(attr, Op::Equal, value);
+        let rules = vec![
+            (Action::Never, vec![is(Attr::Uid, 7), is(Attr::Gid, 1)]),
+            (Action::Deny(1), vec![is(Attr::Uid, u64::from(u32::MAX))]),
+            (Action::Never, vec![number(Attr::Uid, Op::NotEqual, 7)]),
+            (Action::Deny(1), vec![is(Attr::Uid, 7), is(Attr::Gid, 2)]),
+            (Action::Never, vec![is(Attr::Uid, 7)]),
+        ];
+        let plan = plan(&policy(rules));
+        let branches = &plan.hooks[0].branches;
+        assert_eq!((branches.len(), leaves(branches)), (2, 5));
+        assert_eq!((branches[0].first, branches[0].first_denial), (0, Some(1)));
+        let Then::Cases(Attr::Uid, cases) = &branches[0].then else {
+            panic!("{branches:?}");
+        };
+        let values: Vec<_> = cases.keys().copied().collect();
+        assert_eq!(values, [7, u64::from(u32::MAX)]);
+        let of_seven = &cases[&7];
+        assert_eq!((of_seven.len(), leaves(of_seven)), (2, 3));
+        assert!(matches!(&of_seven[0].then, Then::Cases(Attr::Gid, cases) if cases.len() == 2));
+        assert_eq!(of_seven[0].first_denial, Some(3));
+        assert_eq!(of_seven[1].then, Then::Rule(4));
     }
 }

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
 use super::*;
-use crate::rule::{
-    error::Missing,
-    label::Slot,
-    lower::{lower, Source, System},
-    parse,
-    plan::plan,
+use crate::{
+    kernel::insn::Insn,
+    rule::{
+        error::Missing,
+        label::Slot,
+        lower::{lower, Source, System},
+        parse,
+        plan::plan,
+    },
 };
 
 struct Nothing;
@@ -94,6 +97,62 @@ fn programs_do_not_grow_with_values() {
         sizes.map(|program| program.code.insns.len()).sum::<usize>()
     };
     assert_eq!(size(10), size(1000));
+}
+
+/// Users are told apart in as many steps as their number has bits.
+#[test]
+fn numbers_are_found_by_halves() {
+    let rule = |number| format!("-a deny,exit -S openat -F uid={}\n", 2000 + 3 * number);
+    let text: String = (0..1000).map(rule).collect();
+    let programs = compiled(&text, false).unwrap().unwrap();
+    let insns = &programs.programs[0].code.insns;
+    let parts: Vec<_> = insns.iter().map(Insn::parts).collect();
+    // ==, >=, !=
+    const COMPARES: [u8; 3] = [0x15, 0x35, 0x55];
+    let compared = |code: u8| COMPARES.contains(&code);
+    // The first comparison with a user.
+    let root = parts
+        .iter()
+        .position(|(code, _, _, imm)| *code == 0x35 && *imm >= 2000)
+        .unwrap();
+    for (user, expected) in [
+        (2000, Some(0)),
+        (2003, Some(1)),
+        (3500, Some(500)),
+        (4997, Some(999)),
+        (2001, None),
+        (0, None),
+        (u64::from(u32::MAX), None),
+    ] {
+        let (mut at, mut steps) = (root, 0);
+        let found = loop {
+            let (code, regs, off, imm) = parts[at];
+            let taken = match code {
+                0x15 => user == imm as u64,
+                0x35 => user >= imm as u64,
+                0x55 => user != imm as u64,
+                // r1 = number of a rule
+                0xb7 if regs == 1 => break Some(imm),
+                _ => break None,
+            };
+            steps += 1;
+            at = (at as i64 + 1 + if taken { i64::from(off) } else { 0 }) as usize;
+            if !compared(parts[at].0) {
+                // if it is stretched or has come to its end
+                while matches!(parts[at].0, 0x05 | 0x06) {
+                    let (code, _, off, imm) = parts[at];
+                    let distance = if code == 0x06 {
+                        imm.into()
+                    } else {
+                        i64::from(off)
+                    };
+                    at = (at as i64 + 1 + distance) as usize;
+                }
+            }
+        };
+        assert_eq!(found, expected, "{user}");
+        assert!(steps <= 11, "{user}: {steps}");
+    }
 }
 
 /// Whatever rules say: a program or an error, never a panic. Rules are made of parts that exist, in
