@@ -67,6 +67,8 @@ mod state {
     pub const BEST_NAME: i16 = 16;
     pub const LOOP: i16 = 20;
     pub const REMOTE: i16 = 24;
+    /// What was found for the arguments so far.
+    pub const ARGUMENT: i16 = 28;
     /// struct { u32 prefix; u32 set; u8 address[16]; }
     pub const NETWORK: i16 = 32;
     pub const SOCKADDR: i16 = 56;
@@ -221,6 +223,18 @@ fn words(attr: Attr) -> usize {
     }
 }
 
+/// Whether a step notes which of an object's paths it has found.
+fn finds_name(step: &Step) -> bool {
+    matches!(
+        step,
+        Step::Text {
+            text: Text::Path,
+            equal: true,
+            ..
+        }
+    )
+}
+
 impl<'a> Emitter<'a> {
     fn new(
         policy: &'a Policy,
@@ -310,7 +324,7 @@ impl<'a> Emitter<'a> {
     fn emit(mut self) -> Result<Program, String> {
         self.prologue()?;
         let plan = self.hook;
-        self.branches(&plan.branches)?;
+        self.branches(&plan.branches, false)?;
         self.decide()?;
         self.texts()?;
         let sleepable = self.hook.hook.name == "bprm_check_security";
@@ -982,9 +996,11 @@ impl<'a> Emitter<'a> {
         Ok(())
     }
 
-    fn branches(&mut self, branches: &[Branch]) -> Result<(), String> {
+    /// Goes through branches; `named` says that a path has been found on the way to them.
+    fn branches(&mut self, branches: &[Branch], named: bool) -> Result<(), String> {
         for branch in branches {
             let fail = self.asm.label();
+            let named = named || branch.step.as_ref().is_some_and(finds_name);
             if let Some(step) = &branch.step {
                 self.step(step, branch, fail)?;
             }
@@ -992,15 +1008,15 @@ impl<'a> Emitter<'a> {
                 Then::Rule(index) => {
                     self.asm.set(R1, *index as i32);
                     self.asm.store(Size::U32, STATE_R, state::FOUND, R1);
-                    self.better(false);
+                    self.better(false, named);
                 }
-                Then::Found => self.better(false),
-                Then::Steps(branches) => self.branches(branches)?,
+                Then::Found => self.better(false, named),
+                Then::Steps(branches) => self.branches(branches, named)?,
                 Then::Cases(attr, cases) => {
                     self.demand(*attr, branch, fail);
                     self.asm.load(Size::U64, R1, STATE_R, self.attrs[attr]);
                     let cases: Vec<_> = cases.iter().collect();
-                    self.cases(&cases, fail)?;
+                    self.cases(&cases, named, fail)?;
                 }
             }
             self.asm.place(fail);
@@ -1009,18 +1025,23 @@ impl<'a> Emitter<'a> {
     }
 
     /// Goes to the case of the number in R1, by halves, or to `none`, which has to come next.
-    fn cases(&mut self, cases: &[(&u64, &Vec<Branch>)], none: Label) -> Result<(), String> {
+    fn cases(
+        &mut self,
+        cases: &[(&u64, &Vec<Branch>)],
+        named: bool,
+        none: Label,
+    ) -> Result<(), String> {
         if let [(value, branches)] = cases {
             self.number_if(If::NotEqual, **value, none);
-            return self.branches(branches);
+            return self.branches(branches, named);
         }
         let (below, above) = cases.split_at(cases.len() / 2);
         let from_here = self.asm.label();
         self.number_if(If::GreaterOrEqual, *above[0].0, from_here);
-        self.cases(below, none)?;
+        self.cases(below, named, none)?;
         self.asm.jump(none);
         self.asm.place(from_here);
-        self.cases(above, none)
+        self.cases(above, named, none)
     }
 
     /// Goes to the label if the number in R1 compares so.
@@ -1035,7 +1056,7 @@ impl<'a> Emitter<'a> {
     }
 
     /// What was found becomes the best if it is before that.
-    fn better(&mut self, failed: bool) {
+    fn better(&mut self, failed: bool, named: bool) {
         let worse = self.asm.label();
         self.asm.load(Size::U32, R1, STATE_R, state::FOUND);
         self.asm.load(Size::U32, R2, STATE_R, state::BEST);
@@ -1043,8 +1064,12 @@ impl<'a> Emitter<'a> {
         self.asm.store(Size::U32, STATE_R, state::BEST, R1);
         self.asm
             .store_imm(Size::U32, STATE_R, state::BEST_FAILED, failed.into());
-        self.asm.load(Size::U32, R1, STATE_R, state::FOUND_NAME);
-        self.asm.store(Size::U32, STATE_R, state::BEST_NAME, R1);
+        if named {
+            self.asm.load(Size::U32, R1, STATE_R, state::FOUND_NAME);
+            self.asm.store(Size::U32, STATE_R, state::BEST_NAME, R1);
+        } else {
+            self.asm.store_imm(Size::U32, STATE_R, state::BEST_NAME, 0);
+        }
         self.asm.place(worse);
     }
 
@@ -1153,7 +1178,7 @@ impl<'a> Emitter<'a> {
             Some(index) => {
                 self.asm.set(R1, index as i32);
                 self.asm.store(Size::U32, STATE_R, state::FOUND, R1);
-                self.better(true);
+                self.better(true, false);
             }
             None => self.count(branch.first, 16),
         }
@@ -1185,7 +1210,7 @@ impl<'a> Emitter<'a> {
         fail: Label,
     ) {
         if *text == Text::AnyArgument {
-            return self.any_argument_step(set, equal, branch, fail);
+            return self.any_argument_step(set, decides, equal, branch, fail);
         }
         let made: Vec<Made> = if *text == Text::Path {
             (0..self.hook.hook.names.len() as u8)
@@ -1221,7 +1246,7 @@ impl<'a> Emitter<'a> {
             self.asm.load(Size::U32, R1, R0, 0);
             self.asm.near_if_reg(If::GreaterOrEqual, R1, R9, next);
             self.asm.mov(R9, R1);
-            if decides {
+            if *text == Text::Path && equal {
                 self.asm
                     .store_imm(Size::U32, STATE_R, state::FOUND_NAME, number);
             }
@@ -1315,7 +1340,14 @@ impl<'a> Emitter<'a> {
         self.asm.jump(hit);
     }
 
-    fn any_argument_step(&mut self, set: u32, equal: bool, branch: &Branch, fail: Label) {
+    fn any_argument_step(
+        &mut self,
+        set: u32,
+        decides: bool,
+        equal: bool,
+        branch: &Branch,
+        fail: Label,
+    ) {
         let (slot, _) = self.made[&Made::Other(Text::AnyArgument)];
         let (failed, end) = (self.asm.label(), self.asm.label());
         self.asm.load(Size::U64, SLOT, FP, slot_place(slot));
@@ -1333,6 +1365,10 @@ impl<'a> Emitter<'a> {
         self.failed(branch);
         self.asm.jump(fail);
         self.asm.place(end);
+        if decides {
+            self.asm.load(Size::U32, R1, STATE_R, state::ARGUMENT);
+            self.asm.store(Size::U32, STATE_R, state::FOUND, R1);
+        }
     }
 
     /// Does what the best rule says.
@@ -1660,19 +1696,21 @@ impl<'a> Emitter<'a> {
         Ok(())
     }
 
-    /// Whether an argument is in the set that the slot names: R1 is the context, R2 the slot, R3
-    /// the state; R0 is THERE, ABSENT, or FAILED.
+    /// Whether an argument is in the set that the slot names, and the least that is found for all
+    /// of them: R1 is the context, R2 the slot, R3 the state; R0 is THERE, ABSENT, or FAILED.
     fn any_argument_function(&mut self) {
         let function = self.any_argument;
         let made = Made::Other(Text::AnyArgument);
         let capacity = self.capacity(&made);
-        let labels: [Label; 6] = std::array::from_fn(|_| self.asm.label());
-        let [again, found, absent, failed, next, error] = labels;
+        let labels: [Label; 7] = std::array::from_fn(|_| self.asm.label());
+        let [again, found, absent, failed, next, error, end] = labels;
         self.asm.place(function);
         self.asm.mov(CTX, R1);
         self.asm.mov(SLOT, R2);
         self.asm.mov(STATE_R, R3);
         self.asm.store_imm(Size::U32, STATE_R, state::LOOP, 0);
+        self.asm
+            .store_imm(Size::U32, STATE_R, state::ARGUMENT, NONE);
         self.asm.place(again);
         self.asm.may_goto(failed);
         self.clear(capacity);
@@ -1705,21 +1743,31 @@ impl<'a> Emitter<'a> {
             self.asm.place(other);
             self.asm.mov(R0, R9);
         }
+        self.asm.jump(next);
+        self.asm.place(found);
+        self.asm.load(Size::U32, R1, R0, 0);
+        self.asm.load(Size::U32, R2, STATE_R, state::ARGUMENT);
+        self.asm.near_if_reg(If::GreaterOrEqual, R1, R2, next);
+        self.asm.store(Size::U32, STATE_R, state::ARGUMENT, R1);
         self.asm.place(next);
         self.asm.load(Size::U32, R1, STATE_R, state::LOOP);
         self.asm.add(R1, 1);
         self.asm.store(Size::U32, STATE_R, state::LOOP, R1);
         self.asm.jump(again);
         self.asm.place(error);
-        self.asm.near_if(If::Equal, R0, -ENOENT, absent);
+        self.asm.near_if(If::Equal, R0, -ENOENT, end);
         self.asm.place(failed);
         self.asm.set(R0, FAILED);
         self.asm.exit();
+        self.asm.place(end);
+        self.asm.load(Size::U32, R1, STATE_R, state::ARGUMENT);
+        self.asm.set(R2, NONE);
+        self.asm.mov32(R2, R2);
+        self.asm.near_if_reg(If::Equal, R1, R2, absent);
+        self.asm.set(R0, THERE);
+        self.asm.exit();
         self.asm.place(absent);
         self.asm.set(R0, ABSENT);
-        self.asm.exit();
-        self.asm.place(found);
-        self.asm.set(R0, THERE);
         self.asm.exit();
     }
 }

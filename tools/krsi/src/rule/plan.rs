@@ -142,30 +142,47 @@ impl<'a> Group<'a> {
 
 /// How many groups are worth a lookup that passes over all of them.
 const FILTER_MIN: usize = 3;
+/// Into how many parts a filter's groups are divided, each with a filter again.
+const FILTER_PARTS: usize = 4;
 
 /// Sets of all texts that similar groups look up: what is in none of them needs one lookup, not one
-/// for each.
-fn filters<'a>(groups: &[Group<'a>], sets: &mut Sets) -> HashMap<Similar<'a>, u32> {
-    let mut similar: HashMap<Similar<'a>, Vec<usize>> = HashMap::new();
+/// for each, and what is in a few needs some for each of those. By group, from the set of all
+/// similar groups to that of the nearest ones.
+fn filters(groups: &[Group<'_>], sets: &mut Sets) -> Vec<Vec<u32>> {
+    let mut similar: BTreeMap<Similar<'_>, Vec<usize>> = BTreeMap::new();
     for (number, group) in groups.iter().enumerate() {
         if let Some(form) = group.similar() {
             similar.entry(form).or_default().push(number);
         }
     }
-    similar.retain(|_, groups| groups.len() >= FILTER_MIN);
-    let mut filters = HashMap::new();
-    for (form, numbers) in similar {
-        let set = sets.number();
-        for (_, key) in numbers.iter().flat_map(|number| &groups[*number].rules) {
+    let mut filters = vec![Vec::new(); groups.len()];
+    for numbers in similar.values() {
+        if numbers.len() >= FILTER_MIN {
+            filter(groups, numbers, sets, &mut filters);
+        }
+    }
+    filters
+}
+
+fn filter(groups: &[Group<'_>], numbers: &[usize], sets: &mut Sets, filters: &mut [Vec<u32>]) {
+    let set = sets.number();
+    for number in numbers {
+        filters[*number].push(set);
+        for (_, key) in &groups[*number].rules {
             if let Some(Test::Text { how, values, .. }) = key {
                 values
                     .iter()
                     .for_each(|value| add_text(sets, *how, set, value, 0));
             }
         }
-        filters.insert(form, set);
     }
-    filters
+    if numbers.len() > FILTER_PARTS {
+        for part in numbers.chunks(numbers.len().div_ceil(FILTER_PARTS)) {
+            if part.len() > 1 {
+                filter(groups, part, sets, filters);
+            }
+        }
+    }
 }
 
 /// How much a test costs, roughly.
@@ -198,8 +215,7 @@ fn cost(test: &Test) -> u32 {
 /// Whether the values of such tests can be keys that lead to rules.
 fn can_be_key(test: &Test) -> bool {
     match test {
-        Test::Text { text, equal, .. } => *equal && *text != Text::AnyArgument,
-        Test::Address { equal, .. } => *equal,
+        Test::Text { equal, .. } | Test::Address { equal, .. } => *equal,
         _ => false,
     }
 }
@@ -237,16 +253,14 @@ pub fn plan(policy: &Policy) -> Plan {
 
 fn plan_hook(policy: &Policy, hook: &'static Hook, sets: &mut Sets) -> HookPlan {
     let mut groups: Vec<Group<'_>> = Vec::new();
-    let mut by_form: HashMap<(Vec<&Test>, Option<Test>), usize> = HashMap::new();
+    let mut by_form: HashMap<Form<'_>, usize> = HashMap::new();
     let (mut first, mut first_denial) = (Index::MAX, None::<Index>);
+    let forms = forms(policy, hook);
     for (index, rule) in (0..).zip(&policy.rules) {
         let cases = rule.cases.iter().filter(|case| case.hook.name == hook.name);
         for case in cases {
-            let mut tests: Vec<&Test> = case.tests.iter().collect();
-            tests.sort_by_key(|test| (cost(test), (*test).clone()));
-            // The cheapest of those, so that what costs more comes after it.
-            let at = tests.iter().position(|test| can_be_key(test));
-            let key = at.map(|at| tests.remove(at));
+            let mut tests = sorted(&case.tests);
+            let key = key(&tests, &forms).map(|at| tests.remove(at));
             let denies = (rule.action.errno() != 0).then_some(index);
             first = first.min(index);
             first_denial = first_denial.or(denies);
@@ -268,10 +282,9 @@ fn plan_hook(policy: &Policy, hook: &'static Hook, sets: &mut Sets) -> HookPlan 
     let filters = filters(&groups, sets);
     // Texts that are tested only have one set for all.
     let mut tested: HashMap<&Test, u32> = HashMap::new();
-    for group in &groups {
+    for (group, filters) in groups.iter().zip(&filters) {
         let first = group.rules[0].0;
-        let filter = group.similar().and_then(|similar| filters.get(&similar));
-        let (steps, then) = steps(group, sets, &mut tested, filter.copied());
+        let (steps, then) = steps(group, sets, &mut tested, filters);
         insert(&mut branches, &steps, then, first, group.first_denial);
     }
     HookPlan {
@@ -282,12 +295,49 @@ fn plan_hook(policy: &Policy, hook: &'static Hook, sets: &mut Sets) -> HookPlan 
     }
 }
 
+/// Tests, the cheap ones first.
+fn sorted(tests: &[Test]) -> Vec<&Test> {
+    let mut tests: Vec<&Test> = tests.iter().collect();
+    tests.sort_by_key(|test| (cost(test), *test));
+    tests
+}
+
+/// What rules have in common that are one lookup: their tests but one, and that one without its
+/// value.
+type Form<'a> = (Vec<&'a Test>, Option<Test>);
+
+/// How many rules there are of each form. A rule is of a form for each test that can be its key.
+fn forms<'a>(policy: &'a Policy, hook: &Hook) -> HashMap<Form<'a>, usize> {
+    let mut forms = HashMap::new();
+    let cases = policy.rules.iter().flat_map(|rule| &rule.cases);
+    for case in cases.filter(|case| case.hook.name == hook.name) {
+        let tests = sorted(&case.tests);
+        for at in (0..tests.len()).filter(|at| can_be_key(tests[*at])) {
+            *forms.entry(without(&tests, at)).or_default() += 1;
+        }
+    }
+    forms
+}
+
+fn without<'a>(tests: &[&'a Test], at: usize) -> Form<'a> {
+    let mut others = tests.to_vec();
+    let key = others.remove(at);
+    (others, Some(form(key)))
+}
+
+/// Which test makes the rule one lookup with most others: of those, the cheapest, so that what
+/// costs more comes after it.
+fn key(tests: &[&Test], forms: &HashMap<Form<'_>, usize>) -> Option<usize> {
+    let keys = (0..tests.len()).filter(|at| can_be_key(tests[*at]));
+    keys.min_by_key(|at| std::cmp::Reverse(forms.get(&without(tests, *at))))
+}
+
 /// The steps of a group, the cheap ones first.
 fn steps<'a>(
     group: &Group<'a>,
     sets: &mut Sets,
     tested: &mut HashMap<&'a Test, u32>,
-    filter: Option<u32>,
+    filters: &[u32],
 ) -> (Vec<Step>, Then) {
     let mut steps: Vec<(u32, Step)> = Vec::new();
     for test in &group.tests {
@@ -372,15 +422,18 @@ fn steps<'a>(
     let at = steps.iter().position(|(other, _)| *other >= cost(key));
     let at = at.unwrap_or(steps.len());
     steps.insert(at, (cost(key), step));
-    if let (Some(set), Test::Text { text, how, .. }) = (filter, key) {
-        let filter = Step::Text {
-            text: text.clone(),
-            how: *how,
-            set,
-            decides: false,
-            equal: true,
-        };
-        steps.insert(at, (cost(key), filter));
+    if let Test::Text { text, how, .. } = key {
+        let filters = filters.iter().map(|set| {
+            let step = Step::Text {
+                text: text.clone(),
+                how: *how,
+                set: *set,
+                decides: false,
+                equal: true,
+            };
+            (cost(key), step)
+        });
+        steps.splice(at..at, filters);
     }
     (
         steps.into_iter().map(|(_, step)| step).collect(),
@@ -648,17 +701,67 @@ mod tests {
         assert_eq!(steps("kept"), [false, false, true]);
     }
 
+    /// How many steps a call goes through for which `holds` says what holds.
+    fn tried(branches: &[Branch], holds: &dyn Fn(&Step) -> bool) -> usize {
+        let of_branch = |branch: &Branch| {
+            let beneath = match &branch.then {
+                Then::Steps(branches) if branch.step.as_ref().is_none_or(holds) => {
+                    tried(branches, holds)
+                }
+                _ => 0,
+            };
+            usize::from(branch.step.is_some()) + beneath
+        };
+        branches.iter().map(of_branch).sum()
+    }
+
     #[test]
     fn what_differs_in_two_values_is_passed_over_at_once() {
-        let rules = (0..50)
+        let rules = (0..1000)
             .map(|number| {
                 let dir = path(How::Beneath, &format!("/d{number}"));
                 (Action::Never, vec![dir, exe(&format!("/bin/{number}"))])
             })
             .collect();
         let plan = plan(&policy(rules));
-        assert_eq!(plan.hooks[0].branches.len(), 1);
-        assert_eq!(leaves(&plan.hooks[0].branches), 50);
+        let branches = &plan.hooks[0].branches;
+        assert_eq!(branches.len(), 1);
+        assert_eq!(leaves(branches), 1000);
+        let of_path = |path: Option<&str>| {
+            tried(branches, &|step| match step {
+                Step::Text { text, set, .. } => path.is_some_and(|path| {
+                    *text == Text::Path && plan.sets.beneath.contains_key(&(*set, path.to_string()))
+                }),
+                _ => false,
+            })
+        };
+        assert_eq!(of_path(None), 1);
+        // Five levels of filters, and what comes after them.
+        for number in [0, 499, 999] {
+            let tried = of_path(Some(&format!("/d{number}")));
+            assert!(tried < 30, "{tried}");
+        }
+    }
+
+    #[test]
+    fn the_test_that_differs_is_the_lookup() {
+        let one = |number: u32| {
+            let exe = exe(&format!("/bin/{number}"));
+            (Action::Never, vec![path(How::Exactly, "/etc/shadow"), exe])
+        };
+        let other = |number: u32| {
+            let argument = Test::Text {
+                text: Text::AnyArgument,
+                how: How::Exactly,
+                values: vec![number.to_string()],
+                equal: true,
+            };
+            (Action::Never, vec![path(How::Exactly, "/bin/sh"), argument])
+        };
+        let plan = plan(&policy(
+            (0..50).map(one).chain((0..50).map(other)).collect(),
+        ));
+        assert_eq!(leaves(&plan.hooks[0].branches), 2);
     }
 
     #[test]
