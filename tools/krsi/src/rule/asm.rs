@@ -306,7 +306,7 @@ impl Asm {
 
     /// Goes on here, unless this loop took too long: then to the label.
     pub fn may_goto(&mut self, to: Label) {
-        self.fixes.push((self.insns.len(), Fix::Near(to)));
+        self.fixes.push((self.insns.len(), Fix::Either(to)));
         self.push(sys::BPF_JMP | sys::BPF_JCOND, ZERO, ZERO, 0, 0);
     }
 

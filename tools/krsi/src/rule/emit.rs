@@ -193,6 +193,8 @@ struct Emitter<'a> {
     attrs: BTreeMap<Attr, i16>,
     made: BTreeMap<Made, (usize, Label)>,
     any_argument: Label,
+    /// In how many loops this is.
+    loops: usize,
     programs: &'a mut Programs,
     /// Where a program goes that has no memory for its state.
     broken: Label,
@@ -221,6 +223,46 @@ fn words(attr: Attr) -> usize {
         Attr::Label(_) | Attr::Family => 2,
         _ => 1,
     }
+}
+
+/// How many conditions may be on a way through branches: less than half of what the kernel takes,
+/// BPF_COMPLEXITY_LIMIT_JMP_SEQ.
+const WAY_MAX: usize = 3000;
+
+/// How many conditions the longest way through a branch has, or some more.
+fn way(branch: &Branch) -> usize {
+    const TEXT: usize = 20;
+    let step = match &branch.step {
+        // Up to two paths.
+        Some(Step::Text { .. }) => 2 * TEXT,
+        Some(Step::Plain(Test::OneOf { values, .. })) => values.len(),
+        Some(_) => 6,
+        None => 0,
+    };
+    step + match &branch.then {
+        Then::Rule(_) | Then::Found => 2,
+        Then::Steps(branches) => parts(branches).1,
+        Then::Cases(_, cases) => {
+            let longest = cases.values().map(|branches| parts(branches).1).max();
+            64 + longest.unwrap_or(0)
+        }
+    }
+}
+
+/// Branches in parts, none of which has too long a way if that can be, and the longest way.
+fn parts(branches: &[Branch]) -> (Vec<&[Branch]>, usize) {
+    let (mut parts, mut start, mut length, mut longest) = (Vec::new(), 0, 0, 0);
+    for (at, branch) in branches.iter().enumerate() {
+        let way = way(branch);
+        if length + way > WAY_MAX && at > start {
+            parts.push(&branches[start..at]);
+            (start, length) = (at, 0);
+        }
+        length += way;
+        longest = longest.max(length);
+    }
+    parts.push(&branches[start..]);
+    (parts, longest)
 }
 
 /// Whether a step notes which of an object's paths it has found.
@@ -308,6 +350,7 @@ impl<'a> Emitter<'a> {
             .collect();
         Ok(Self {
             any_argument: asm.label(),
+            loops: 0,
             broken: asm.label(),
             out: asm.label(),
             asm,
@@ -997,7 +1040,66 @@ impl<'a> Emitter<'a> {
     }
 
     /// Goes through branches; `named` says that a path has been found on the way to them.
+    ///
+    /// The verifier keeps all conditions of a way through the program in mind, and can do so with
+    /// [`WAY_MAX`] only. If there are more, branches take turns: in a loop of which the verifier
+    /// sees that one turn is as good as another, so that no way goes through more than one part.
     fn branches(&mut self, branches: &[Branch], named: bool) -> Result<(), String> {
+        let (parts, _) = parts(branches);
+        if parts.len() < 2 {
+            return self.all(branches, named);
+        }
+        let taken: usize = self.attrs.keys().copied().map(words).sum();
+        let place = state::ATTRS + 8 * (taken + self.loops) as i16;
+        if place as usize + 8 > state::SIZE {
+            return Err(format!(
+                "rules on {} test more than there is room for",
+                self.hook.hook.name
+            ));
+        }
+        let (again, done) = (self.asm.label(), self.asm.label());
+        self.asm.store_imm(Size::U64, STATE_R, place, 0);
+        self.asm.place(again);
+        // Whatever the turn before has left there.
+        self.asm.store_imm(Size::U64, FP, -8, 0);
+        self.asm.store_imm(Size::U64, FP, -16, 0);
+        self.asm.set(SLOT, 0);
+        self.asm.set(R9, 0);
+        self.asm.may_goto(self.broken);
+        self.asm.load(Size::U64, R1, STATE_R, place);
+        self.asm.mov(R2, R1);
+        self.asm.add(R2, 1);
+        self.asm.store(Size::U64, STATE_R, place, R2);
+        self.number_if(If::GreaterOrEqual, parts.len() as u64, done);
+        self.loops += 1;
+        self.turn(&parts, 0, named, again)?;
+        self.loops -= 1;
+        self.asm.place(done);
+        Ok(())
+    }
+
+    /// Goes through the part whose turn it is, by the number in R1; the first one has `first`.
+    fn turn(
+        &mut self,
+        parts: &[&[Branch]],
+        first: usize,
+        named: bool,
+        again: Label,
+    ) -> Result<(), String> {
+        if let [part] = parts {
+            self.all(part, named)?;
+            self.asm.jump(again);
+            return Ok(());
+        }
+        let middle = parts.len() / 2;
+        let above = self.asm.label();
+        self.number_if(If::GreaterOrEqual, (first + middle) as u64, above);
+        self.turn(&parts[..middle], first, named, again)?;
+        self.asm.place(above);
+        self.turn(&parts[middle..], first + middle, named, again)
+    }
+
+    fn all(&mut self, branches: &[Branch], named: bool) -> Result<(), String> {
         for branch in branches {
             let fail = self.asm.label();
             let named = named || branch.step.as_ref().is_some_and(finds_name);

@@ -903,6 +903,13 @@ fn rejected(hook: &str, error: &bpf::LoadError) -> Error {
     if error.log.trim().is_empty() || [EINTR, EAGAIN, ENOMEM].map(Some).contains(&errno) {
         return failed(&format!("load the program for {hook}"), &error.error);
     }
+    // More instructions or conditions than it has time for; nothing is wrong with them.
+    if error.error.kind() == io::ErrorKind::ArgumentListTooLong {
+        return Error::new(format!(
+            "rules on {hook} make too large a program for this kernel; nothing has changed"
+        ))
+        .hint("rules that differ in one value only take no more room; those of many forms do");
+    }
     let path = std::env::temp_dir().join(format!("krsi-verifier-{}.log", std::process::id()));
     let text = format!("{hook}: {}\n{}", error.error, error.log);
     let hint = match write_new(&path, &text) {
@@ -1027,6 +1034,22 @@ mod tests {
                 "-w /etc/passwd -p w",
             ]
         );
+    }
+
+    #[test]
+    fn too_large_is_no_bug() {
+        let rejected = |errno| {
+            let error = io::Error::from_raw_os_error(errno);
+            let log = String::from("processed 1000001 insns");
+            let error = rejected("file_open", &bpf::LoadError { error, log });
+            (error.exit_status(), error.message().to_string())
+        };
+        const E2BIG: i32 = 7;
+        let (exit, message) = rejected(E2BIG);
+        assert_eq!(exit, Exit::Error);
+        assert!(message.contains("too large a program"), "{message}");
+        const EINVAL: i32 = 22;
+        assert_eq!(rejected(EINVAL).0, Exit::Bug);
     }
 
     #[test]
