@@ -9,6 +9,7 @@ override APPEND := $(value APPEND)
 override ROWS := $(value ROWS)
 export CMD APPEND SHARE ICOUNT KERNEL INITRD MEM CPUS TIMEOUT ACCEL KERNEL_SRC
 export COUNTS TESTS VARIANT ROWS ROUNDS VARIANTS MITIGATIONS CLOCK WITHOUT
+export MINUTES SEED
 
 .DEFAULT_GOAL := help
 
@@ -46,6 +47,9 @@ bench-rules: kernel ## compare what rules cost with the kernel's audit; see scri
 bench-boot: root ## compare booting with and without 16 boot programs; see scripts/bench_boot.sh
 	@scripts/bench_boot.sh
 
+fuzz: root	## give the compiler of rules what no person would write [MINUTES=10] [SEED=n]; see scripts/fuzz.sh
+	@scripts/fuzz.sh
+
 check: root	## check the style of everything: rustfmt, clippy, checkpatch, sparse, shellcheck
 	@scripts/check.sh
 
@@ -58,4 +62,4 @@ clean:		## remove what was built, keep the build root and the sources
 distclean: clean ## remove the build root, the kernel source and the caches too
 	@scripts/root.sh --remove
 
-.PHONY: help run test shell vm kernel root tools bench bench-rules bench-boot check series clean distclean
+.PHONY: help run test shell vm kernel root tools bench bench-rules bench-boot fuzz check series clean distclean

@@ -70,7 +70,7 @@ pub enum Paths {
 }
 
 impl Paths {
-    fn list(&self) -> &[String] {
+    pub fn list(&self) -> &[String] {
         match self {
             Self::One(path) => std::slice::from_ref(path),
             Self::Several(paths) => paths,
@@ -94,6 +94,14 @@ macro_rules! numbers {
                     return Some((stringify!($name), self.$name));
                 })*
                 None
+            }
+
+            /// An event that has all of them.
+            #[cfg(test)]
+            pub fn all(mut number: impl FnMut(&str) -> u64) -> Self {
+                Self {
+                    $($name: Some(number(stringify!($name))),)*
+                }
             }
         }
     };

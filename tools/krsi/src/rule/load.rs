@@ -756,13 +756,10 @@ pub fn sources(description: &Description) -> Result<Vec<Source>> {
     Ok(sources)
 }
 
-fn fill(
-    maps: &BTreeMap<String, Map>,
-    lowered: &Lowered,
-    plan: &Plan,
-    programs: &Programs,
-) -> io::Result<()> {
-    for (index, rule) in (0u32..).zip(&lowered.policy.rules) {
+/// What maps are to have: their names, keys and values.
+pub(super) fn contents(policy: &Policy, plan: &Plan) -> Vec<(&'static str, Vec<u8>, Vec<u8>)> {
+    let mut contents = Vec::new();
+    for (index, rule) in (0u32..).zip(&policy.rules) {
         let mut flags = 0;
         if rule.action != Action::Never {
             flags |= emit::DO_RECORD;
@@ -773,30 +770,29 @@ fn fill(
         let errno = u32::from(rule.action.errno());
         let mut value = flags.to_ne_bytes().to_vec();
         value.extend(errno.to_ne_bytes());
-        maps[emit::RULES].update(&index.to_ne_bytes(), &value)?;
-        if let Some(events) = maps.get(emit::EVENTS) {
-            const AUDIT_KILL: u32 = 1;
-            let kill = if rule.action == Action::Kill {
-                AUDIT_KILL
-            } else {
-                0
-            };
-            let verdict = -i32::from(rule.action.errno());
-            let mut event = (index + 1).to_ne_bytes().to_vec();
-            event.extend(verdict.to_ne_bytes());
-            event.extend(kill.to_ne_bytes());
-            event.extend(0u32.to_ne_bytes());
-            event.extend(rule.keys.join("\x01").as_bytes());
-            event.truncate(emit::EVENT_SIZE - 1);
-            event.resize(emit::EVENT_SIZE, 0);
-            events.update(&index.to_ne_bytes(), &event)?;
-        }
+        contents.push((emit::RULES, index.to_ne_bytes().to_vec(), value));
+
+        const AUDIT_KILL: u32 = 1;
+        let kill = if rule.action == Action::Kill {
+            AUDIT_KILL
+        } else {
+            0
+        };
+        let verdict = -i32::from(rule.action.errno());
+        let mut event = (index + 1).to_ne_bytes().to_vec();
+        event.extend(verdict.to_ne_bytes());
+        event.extend(kill.to_ne_bytes());
+        event.extend(0u32.to_ne_bytes());
+        event.extend(rule.keys.join("\x01").as_bytes());
+        event.truncate(emit::EVENT_SIZE - 1);
+        event.resize(emit::EVENT_SIZE, 0);
+        contents.push((emit::EVENTS, index.to_ne_bytes().to_vec(), event));
     }
     for ((set, text), index) in &plan.sets.exact {
         let size = emit::class(text.len());
         let class = emit::CLASSES.iter().find(|(class, _)| *class == size);
         let Some((_, name)) = class else { continue };
-        maps[*name].update(&key(*set, text, size), &index.to_ne_bytes())?;
+        contents.push((*name, key(*set, text, size), index.to_ne_bytes().to_vec()));
     }
     for ((set, path), index) in &plan.sets.beneath {
         let path = if path == "/" {
@@ -807,13 +803,28 @@ fn fill(
         let bits = 8 * (4 + path.len() as u32);
         let mut key = bits.to_ne_bytes().to_vec();
         key.extend(self::key(*set, &path, emit::BENEATH_SIZE));
-        maps[emit::BENEATH].update(&key, &index.to_ne_bytes())?;
+        contents.push((emit::BENEATH, key, index.to_ne_bytes().to_vec()));
     }
     for ((set, network, bits), index) in &plan.sets.networks {
         let mut key = (32 + u32::from(*bits)).to_ne_bytes().to_vec();
         key.extend(set.to_ne_bytes());
         key.extend(network.to_be_bytes());
-        maps[emit::NETWORKS].update(&key, &index.to_ne_bytes())?;
+        contents.push((emit::NETWORKS, key, index.to_ne_bytes().to_vec()));
+    }
+    contents
+}
+
+fn fill(
+    maps: &BTreeMap<String, Map>,
+    lowered: &Lowered,
+    plan: &Plan,
+    programs: &Programs,
+) -> io::Result<()> {
+    for (name, key, value) in contents(&lowered.policy, plan) {
+        // There are no events where nothing can be recorded.
+        if let Some(map) = maps.get(name) {
+            map.update(&key, &value)?;
+        }
     }
     if let Some(names) = maps.get(emit::NAMES) {
         names.update(&0u32.to_ne_bytes(), &programs.names)?;

@@ -14,7 +14,8 @@
 //! - `recorded`: events from what `krsi exec` has written;
 //! - `plan`: how a hook's rules are looked for;
 //! - `asm`, `emit`: a plan becomes programs;
-//! - `load`: programs come into force.
+//! - `load`: programs come into force;
+//! - `fuzz`: what no person would write, for tests.
 
 mod asm;
 pub mod ast;
@@ -24,6 +25,8 @@ mod errno;
 mod error;
 pub mod eval;
 pub mod field;
+#[cfg(test)]
+mod fuzz;
 pub mod hook;
 mod label;
 mod lexer;
