@@ -278,8 +278,43 @@ fn well_formed(code: &Code) {
     }
     let lost = reached.iter().position(|reached| !reached);
     assert_eq!(lost, None, "instructions that nothing reaches");
+    let ways = conditions(&parts);
+    // BPF_COMPLEXITY_LIMIT_JMP_SEQ
+    assert!(ways < 8192, "{ways} conditions on a way");
     for (at, symbol) in &code.symbols {
         assert!([0x18, 0x85].contains(&parts[*at].0), "{symbol:?} at {at}");
+    }
+}
+
+/// How many conditions the verifier has in mind when it comes to the end, or to where it has been,
+/// for the first time: it goes on with what comes next, and into functions.
+fn conditions(parts: &[(u8, u8, i16, i32)]) -> usize {
+    let mut been = vec![false; parts.len()];
+    let (mut at, mut calls, mut count) = (0usize, Vec::new(), 0);
+    loop {
+        let (opcode, registers, off, imm) = parts[at];
+        if opcode == 0x95 || std::mem::replace(&mut been[at], true) {
+            match calls.pop() {
+                Some(caller) => at = caller + 1,
+                None => return count,
+            }
+            continue;
+        }
+        let distance = match opcode {
+            0x05 => off.into(),
+            0x06 => imm,
+            0x18 => 1,
+            0x85 if registers >> 4 == 1 => {
+                calls.push(at);
+                imm
+            }
+            opcode if opcode & 7 == 5 && opcode != 0x85 => {
+                count += 1;
+                0
+            }
+            _ => 0,
+        };
+        at = (at as i64 + 1 + i64::from(distance)) as usize;
     }
 }
 
@@ -353,6 +388,27 @@ fn some_rounds() {
         let count = tally.0.get(what).copied().unwrap_or(0);
         assert!(count >= least, "{what}: {count}");
     }
+}
+
+/// More than the verifier takes one behind the other.
+#[test]
+fn rules_of_many_forms() {
+    let rule = |number| format!("-a deny,exit -S openat -F dir=/a/{number} -F exe!=/a/{number}\n");
+    let mut tally = Tally::default();
+    let text: String = (0..1500).map(rule).collect();
+    // Beside other rules, and beneath a test that all have.
+    let deep = text.replace("-S openat", "-F arch=b64 -S openat -F uid>=0");
+    for text in [&text, &deep, &format!("{text}{deep}")] {
+        for seed in 0..4 {
+            try_text(text, seed, &mut tally);
+        }
+    }
+    assert_eq!(tally.0["programs"], 12);
+    assert!(
+        tally.0["events that a rule decides"] > 4,
+        "{}",
+        counts(&tally)
+    );
 }
 
 /// KRSI_FUZZ_SECONDS says how long; KRSI_FUZZ_SEED has one round.
