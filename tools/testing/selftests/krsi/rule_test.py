@@ -9,6 +9,7 @@ gap; that random rules load, and decide as `krsi check` says that they do.
 import contextlib
 import ctypes
 import errno
+import functools
 import json
 import mmap
 import os
@@ -1403,6 +1404,18 @@ def test_rules_of_many_forms():
              for number in range(500)]
     with policy("".join(rules)):
         equal(read("/etc/hostname") in (0, errno.ENOENT), True)
+    # More than the verifier takes one behind the other.
+    rules = [f"-a deny=EACCES,exit -S openat -F dir={HELD}/{number} -F exe!=/none/{number}\n"
+             for number in range(600)]
+    with files():
+        for number in (0, 300, 599, 600):
+            (HELD / str(number)).mkdir()
+        with policy("".join(rules)):
+            for number in (0, 300, 599):
+                equal(write(HELD / str(number) / "x"), errno.EACCES, number)
+            equal(write(HELD / "600/x"), 0)
+            hits = counters()
+            equal([number for number, hit in enumerate(hits) if hit[0]], [0, 300, 599])
 
 
 @contextlib.contextmanager
@@ -1554,6 +1567,27 @@ def all_there():
         container.rmdir()
 
 
+# Rules of which there are many, which programs search for: '#' counts them, '%' is any number.
+FORMS = ["-S openat -F uid=#", "-S openat -F uid=# -F path=/no/such%", "-S openat -F gid=# -F uid=%",
+         "-S openat -F path=/no/such# -F exe!=/none%", "-S rename -F dir=/no/# -F exe=/none%",
+         "-S execve -F path=/bin/none -F argv=#", "-S execve -F argv[1]=# -F env[A]=%",
+         "-S read -F inode=# -F devmajor=%", "-S connect -F raddr=192.0.2.% -F rport=#",
+         "-S sethostname,acct,reboot -F uid=#", "-S socket -F a0=# -F a1=% -F uid=#"]
+
+
+def random_rules(chance):
+    if chance.random() < 0.6:
+        return "".join(random_rule(chance) for _ in range(chance.choice([1, 5, 40])))
+    forms = chance.sample(FORMS, chance.randint(1, 3))
+    rules = []
+    for number in range(chance.choice([10, 100, 300])):
+        form = chance.choice(forms)
+        form = form.replace("#", str(50000 + number)).replace("%", str(chance.randint(1, 250)))
+        action = chance.choice(["always", "deny", "deny=EACCES", "kill", "never"])
+        rules.append(f"-a {action},exit {form} -F {NEVER.replace('uid', 'fsuid')}\n")
+    return "".join(rules) + random_rule(chance)
+
+
 def test_random_rules_load():
     with all_there():
         load_random_rules()
@@ -1563,7 +1597,7 @@ def load_random_rules():
     seed = int(os.environ.get("SEED", "1"))
     chance = random.Random(seed)
     for number in range(int(os.environ.get("ROUNDS", "15"))):
-        rules = "".join(random_rule(chance) for _ in range(chance.choice([1, 5, 40])))
+        rules = random_rules(chance)
         result = run("load", "-", input=rules)
         if result.returncode:
             print(f"# seed {seed}, round {number}: {result.stderr}\n# " + rules.replace("\n", "\n# "))
@@ -1601,8 +1635,37 @@ def every_system_call_alone():
     run("unload")
 
 
+def decides_as_check_says(rules, trials, noise=0):
+    """Of each trial, an event and a call that makes it, the rule whose counter moves and what the
+    call fails with are those of krsi check. So many rules at the front others match, too."""
+    got = []
+    with policy(rules):
+        before = counters()
+        for _, call in trials:
+            code = call()
+            after = counters()
+            moved = [number for number, (old, new) in enumerate(zip(before, after), 1)
+                     if old[0] != new[0] and number > noise]
+            got.append((moved, code))
+            before = after
+    with tempfile.NamedTemporaryFile("w", suffix=".rules") as file:
+        file.write(rules)
+        file.flush()
+        events = [json.dumps(event) for event, _ in trials]
+        args = [word for event in events for word in ("--event", event)]
+        result = run("check", file.name, "--json", *args)
+    equal(result.returncode, SUCCESS, result.stdout + result.stderr)
+    decided = 0
+    for event, one, told in zip(events, got, json.loads(result.stdout)["events"]):
+        decision = told["decisions"][0]
+        rule = decision["rule"]
+        decided += bool(rule)
+        equal(one, ([rule] if rule else [], decision["errno"]), f"{event}\n{rules}")
+    return decided
+
+
 def test_decides_as_check_says():
-    """Random rules about a few files: the rule whose counter moves is the one of krsi check."""
+    """Random rules about a few files."""
     chance = random.Random(int(os.environ.get("SEED", "2")))
     own = os.path.realpath(sys.executable)
     claim("cred")
@@ -1621,6 +1684,13 @@ def test_decides_as_check_says():
         for path, mark in marks.items():
             with giving(mark):
                 equal(read(path), 0)
+        trials = [
+            ({"hook": "file_open", "path": str(path), "perm": perm, "uid": 0, "gid": 0, "euid": 0,
+              "exe": own, "pid": os.getpid(), "label": {"inode.rule": marks[path], "cred.rule": 0},
+              "container": "host"}, functools.partial(attempt, os.open, path, flags))
+            for path in places[:4]
+            for perm, flags in (("r", os.O_RDONLY), ("w", os.O_WRONLY), ("rw", os.O_RDWR))
+        ]
         for _ in range(8):
             rules = "".join(
                 f"-a {chance.choice(['deny', 'never', 'deny=EACCES'])},exit -S openat "
@@ -1628,34 +1698,83 @@ def test_decides_as_check_says():
                 " ".join(f"-F {test}" for test in chance.sample(tests, chance.randint(1, 3))) + "\n"
                 for _ in range(chance.randint(2, 30)))
             rules = f"-a never,exit -S openat -F dir!={TOP}\n" + rules
-            events, codes, rows = [], [], []
-            with policy(rules):
-                for path in places[:4]:
-                    for perm, flags in (("r", os.O_RDONLY), ("w", os.O_WRONLY), ("rw", os.O_RDWR)):
-                        before = counters()[1:]
-                        codes.append(attempt(os.open, path, flags))
-                        after = counters()[1:]
-                        moved = [number for number, (old, new) in enumerate(zip(before, after), 2)
-                                 if old[0] != new[0]]
-                        rows.append(moved)
-                        events.append(json.dumps({
-                            "hook": "file_open", "path": str(path), "perm": perm, "uid": 0,
-                            "gid": 0, "euid": 0, "exe": own, "pid": os.getpid(),
-                            "label": {"inode.rule": marks[path], "cred.rule": 0},
-                            "container": "host",
-                        }))
-            with tempfile.NamedTemporaryFile("w", suffix=".rules") as file:
-                file.write(rules)
-                file.flush()
-                args = [word for event in events for word in ("--event", event)]
-                result = run("check", file.name, "--json", *args)
-            equal(result.returncode, SUCCESS, result.stdout + result.stderr)
-            checked = json.loads(result.stdout)["events"]
-            for event, code, moved, told in zip(events, codes, rows, checked):
-                decision = told["decisions"][0]
-                rule = decision["rule"]
-                equal((moved, code), ([rule] if rule else [], decision["errno"]),
-                      f"{event}\n{rules}")
+            decides_as_check_says(rules, trials, noise=1)
+
+
+def open_as(user, group, path, flags):
+    """0, or the errno that opening fails with for that user."""
+    pid = os.fork()
+    if pid == 0:
+        os.setresgid(group, group, group)
+        os.setresuid(user, user, user)
+        os._exit(attempt(os.open, path, flags))
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def test_numbers_decide_as_check_says():
+    """Many rules that want the same numbers to be others: programs search for those."""
+    chance = random.Random(int(os.environ.get("SEED", "3")))
+    ids = range(50000, 50050)
+    flags = [os.O_RDONLY, os.O_WRONLY, os.O_RDWR, os.O_RDWR | os.O_APPEND, os.O_RDONLY | os.O_SYNC]
+    decided = 0
+    with files():
+        TOP.chmod(0o755)
+        places = [HELD / "file", FREE / "file"]
+        for path in places:
+            path.chmod(0o666)
+        for _ in range(4):
+            def test():
+                one = chance.choice(ids)
+                return chance.choice([
+                    f"uid={one}", f"uid={one}", f"gid={one}", f"gid={one}", f"suid={one}",
+                    f"uid!={one}", f"gid>={one}", f"path={chance.choice(places)}", f"dir={HELD}",
+                    # Python asks for that, too.
+                    f"a2={chance.choice(flags) | os.O_CLOEXEC}", "exe=/none"])
+            rules = "".join(
+                f"-a {chance.choice(['deny', 'never', 'deny=EACCES', 'deny=ENOSYS'])},exit -S openat "
+                f"-F euid>=50000 {' '.join(f'-F {test()}' for _ in range(chance.randint(2, 3)))}\n"
+                for _ in range(chance.choice([20, 300, 600])))
+            trials = []
+            for _ in range(30):
+                user, group = chance.choice(ids), chance.choice(ids)
+                path, flag = chance.choice(places), chance.choice(flags)
+                event = {"hook": "file_open", "syscall": "openat", "arch": "b64", "path": str(path),
+                         "uid": user, "euid": user, "suid": user, "gid": group,
+                         "a2": flag | os.O_CLOEXEC, "exe": os.path.realpath(sys.executable)}
+                trials.append((event, functools.partial(open_as, user, group, path, flag)))
+            decided += decides_as_check_says(rules, trials)
+    assert decided >= 20, f"rules decide {decided} of 120 events"
+
+
+def test_arguments_decide_as_check_says():
+    """Many rules about programs and their arguments."""
+    chance = random.Random(int(os.environ.get("SEED", "4")))
+    programs = ["/bin/true", "/bin/false"]
+    decided = 0
+    for _ in range(3):
+        def test():
+            one = chance.randint(1, 40)
+            return chance.choice([f"argv={one}", f"argv={one}", f"argv[1]={one}", f"argv!={one}",
+                                  f"env[KRSI_A]={one}", f"path={chance.choice(programs)}"])
+        rules = "".join(
+            f"-a {chance.choice(['deny', 'never', 'deny=EACCES'])},exit -S execve "
+            f"-F path={chance.choice(programs)} "
+            f"{' '.join(f'-F {test()}' for _ in range(chance.randint(1, 3)))}\n"
+            for _ in range(chance.choice([10, 100, 300])))
+        trials = []
+        for _ in range(20):
+            program = chance.choice(programs)
+            args = [str(chance.randint(1, 60)) for _ in range(chance.randint(0, 4))]
+            env = {"KRSI_A": str(chance.randint(1, 60))} if chance.random() < 0.7 else {}
+            event = {"hook": "bprm_check_security", "path": os.path.realpath(program),
+                     "argv": [program, *args], "env": env}
+
+            def call(argv=(program, *args), env=env):
+                # What the program itself ends with is nothing to deny.
+                return max(0, -execute(*argv, env=env))
+            trials.append((event, call))
+        decided += decides_as_check_says(rules, trials)
+    assert decided >= 10, f"rules decide {decided} of 60 events"
 
 
 def clean_up():
