@@ -167,7 +167,8 @@ fn access(
 
 /// How far the program's own test for NULL jumps that follows a call.
 ///
-/// [`None`] if another instruction follows, or if the program can get there without the call.
+/// [`None`] if another instruction follows, if the program can get there without the call, or if it
+/// jumps back, as `continue` does in a loop.
 fn test_behind(insns: &[bindings::bpf_insn], call: usize) -> Option<i16> {
     let at = call + 1;
     let test = insns.get(at)?;
@@ -193,8 +194,9 @@ fn test_behind(insns: &[bindings::bpf_insn], call: usize) -> Option<i16> {
             return None;
         }
     }
-    // What comes in between must not make the distance too large.
-    (test.off.unsigned_abs() < i16::MAX as u16 / 2).then_some(test.off)
+    // What is in front does not move, and what comes in between must not make the distance too
+    // large.
+    (0..i16::MAX / 2).contains(&test.off).then_some(test.off)
 }
 
 /// A jump of 32 bits, and one to an address in a register.
@@ -589,7 +591,8 @@ mod tests {
         let exit = insn(bindings::BPF_JMP | bindings::BPF_EXIT, 0, 0, 0, 0);
 
         assert_eq!(test_behind(&[call, test(3), exit], 0), Some(3));
-        assert_eq!(test_behind(&[set(2, 1), call, test(-3), exit], 1), Some(-3));
+        assert_eq!(test_behind(&[set(2, 1), call, test(-3), exit], 1), None);
+        assert_eq!(test_behind(&[set(2, 1), call, test(-1), exit], 1), None);
         // Something else.
         assert_eq!(test_behind(&[call], 0), None);
         for behind in [

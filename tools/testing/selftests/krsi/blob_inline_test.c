@@ -243,4 +243,10 @@ TEST_F(inlined, loop)
 	EXPECT_EQ(6, seen(self));
 }
 
+TEST_F(inlined, loop_back)
+{
+	use(_metadata, self, self->skel->progs.loop_back, 0);
+	EXPECT_EQ(6, seen(self));
+}
+
 TEST_HARNESS_MAIN

@@ -200,3 +200,22 @@ int BPF_PROG(loop, struct file *file)
 	seen = sum;
 	return 0;
 }
+
+/* The same, where NULL leads back to the beginning of the loop. */
+SEC("?lsm/file_open")
+int BPF_PROG(loop_back, struct file *file)
+{
+	__u64 *blob, sum = 0;
+	int i;
+
+	if (!on_target())
+		return 0;
+	bpf_for(i, 0, 3) {
+		blob = KRSI_BLOB(inode, file->f_inode, second, __u64);
+		if (!blob)
+			continue;
+		sum += *blob;
+		seen = sum;
+	}
+	return 0;
+}
