@@ -53,10 +53,13 @@ static void *sock_blob(const struct sock *sk)
 	return sk_fullsock(sk) ? sk->sk_security : NULL;
 }
 
-/* The caller of the hook has a reference, with which the inode stays. */
+/*
+ * The caller of the hook has a reference, with which the inode stays: see
+ * krsi_blob_kfunc_filter().
+ */
 static struct inode *path_inode(const struct path *path)
 {
-	return path ? d_inode(path->dentry) : NULL;
+	return path && path->dentry ? d_inode(path->dentry) : NULL;
 }
 
 static int save_locked(struct dentry *dentry, struct inode *inode, u32 slot)
@@ -125,9 +128,15 @@ KRSI_BLOB_KFUNC(bprm_cred, cred, struct linux_binprm *, bprm,
 		(bprm->cred ? bprm->cred->security : NULL))
 
 /* The inode that a path leads to, which the verifier does not trust there. */
-KRSI_BLOB_KFUNC(path_inode, inode, const struct path *, path,
-		path_inode(path),
-		(path_inode(path) ? path_inode(path)->i_security : NULL))
+__bpf_kfunc char *krsi_path_inode_blob(const struct path *path, u32 slot,
+				       u32 rdwr_buf_size)
+{
+	struct inode *inode = path_inode(path);
+
+	return krsi_blob_at(KRSI_BLOB_inode, inode,
+			    inode ? inode->i_security : NULL, slot,
+			    rdwr_buf_size);
+}
 
 /**
  * krsi_current_cred_blob - the bytes that the current credentials have for a slot
@@ -476,6 +485,10 @@ void *krsi_blob_of(unsigned int class, void *object)
 }
 
 /* LSM programs share their kfuncs with those that trace. */
+BTF_ID_LIST(krsi_inode_ids)
+BTF_ID(func, krsi_inode_blob)
+BTF_ID(func, krsi_path_inode_blob)
+
 static int krsi_blob_kfunc_filter(const struct bpf_prog *prog, u32 kfunc_id)
 {
 	if (!btf_id_set8_contains(&krsi_blob_kfuncs, kfunc_id))
@@ -485,6 +498,14 @@ static int krsi_blob_kfunc_filter(const struct bpf_prog *prog, u32 kfunc_id)
 		       krsi_boot_kfunc(kfunc_id) ? 0 : -EACCES;
 	if (prog->type != BPF_PROG_TYPE_LSM)
 		return -EACCES;
+	/* A file that is being made, or is going, may have no inode. */
+	if (kfunc_id == krsi_inode_ids[0] || kfunc_id == krsi_inode_ids[1]) {
+		int hook = krsi_hook_by_id(prog->aux->attach_btf_id);
+
+		if (hook < 0 || krsi_file_unfinished(hook) ||
+		    (kfunc_id == krsi_inode_ids[1] && !krsi_find_allowed(hook)))
+			return -EACCES;
+	}
 	if (kfunc_id == krsi_save_ids[bpf_lsm_has_d_inode_locked(prog) ? 0 : 1])
 		return -EACCES;
 	return 0;

@@ -40,6 +40,16 @@ pub(crate) unsafe extern "C" fn krsi_find_allowed(hook: c_uint) -> bool {
         .is_some_and(|mut hooks| hooks.all(|hook| !UNFINISHED.contains(&hooks::FACTS[hook].name)))
 }
 
+/// Whether the files of a hook may have no path and no inode yet, or any more. Any context.
+///
+/// # Safety
+///
+/// `hook` must be a hook's number.
+#[export]
+pub(crate) unsafe extern "C" fn krsi_file_unfinished(hook: c_uint) -> bool {
+    UNFINISHED.contains(&hooks::FACTS[hook as usize].name)
+}
+
 /// # Safety
 ///
 /// `task` must point to a task that is valid for `'a`, by a reference or by RCU.

@@ -742,6 +742,9 @@ REJECT(dying, "R1 must be referenced or trusted");
 REJECT(released, "invalid mem access 'scalar'");
 REJECT(released_inode, "invalid mem access 'scalar'");
 REJECT(tracing, "calling kernel function krsi_task_blob is not allowed");
+REJECT(unfinished, "calling kernel function krsi_inode_blob is not allowed");
+REJECT(unfinished_path, "calling kernel function krsi_path_inode_blob is not allowed");
+REJECT(path_tail_called, "calling kernel function krsi_path_inode_blob is not allowed");
 /* clang-format on */
 
 FIXTURE_SETUP(blob_reject)

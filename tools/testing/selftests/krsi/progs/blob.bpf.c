@@ -476,3 +476,23 @@ int BPF_PROG(reject_tracing, struct task_struct *p)
 {
 	return reject(KRSI_BLOB(task, p, task_slot, __u64));
 }
+
+/* The file has given up what it had opened; the verifier thinks that it has it. */
+SEC("?lsm/backing_file_free")
+int BPF_PROG(reject_unfinished, struct file *file)
+{
+	return reject(KRSI_BLOB(inode, file->f_inode, inode_slot, __u64));
+}
+
+SEC("?lsm/backing_file_free")
+int BPF_PROG(reject_unfinished_path, struct file *file)
+{
+	return reject(KRSI_BLOB(path_inode, &file->f_path, inode_slot, __u64));
+}
+
+/* A program of file_free_security could tail-call this one. */
+SEC("?lsm/file_release")
+int BPF_PROG(reject_path_tail_called, struct file *file)
+{
+	return reject(KRSI_BLOB(path_inode, &file->f_path, inode_slot, __u64));
+}
