@@ -231,7 +231,11 @@ pub(super) fn add(slot: &Slot) {
         boot: slot.owner == Owner::Boot,
     });
     place.live.store(1, Release);
-    refresh();
+    // For boot programs the callbacks wait until all of their slots can be found, as those that run
+    // the programs do: they initialise objects, too.
+    if slot.owner != Owner::Boot {
+        refresh();
+    }
 }
 
 /// Keeps a slot no more. What attributes have stays there.
@@ -594,6 +598,9 @@ unsafe extern "C" fn inode_init_security(
     xattrs: *mut bindings::xattr,
     count: *mut c_int,
 ) -> c_int {
+    // It may be older than the callback for that; it is new all the same.
+    // SAFETY: By the safety requirements.
+    unsafe { boot::made(Class::inode, inode.cast(), (*inode).i_security, None) };
     for kept in live() {
         // SAFETY: By the safety requirements.
         if let Some(label) = unsafe { Label::new(kept, inode) } {
@@ -630,6 +637,9 @@ pub(crate) unsafe fn collect(
         if !label.trusted() {
             break;
         }
+        if label.state.load(Acquire) != READY {
+            continue;
+        }
         let name = kept.attribute[SUFFIX..].as_ptr().cast();
         let value = label.read()?;
         // SAFETY: By the safety requirements; the first of them are filled in.
@@ -661,15 +671,15 @@ unsafe extern "C" fn d_instantiate(dentry: *mut bindings::dentry, inode: *mut bi
     if inode.is_null() {
         return;
     }
-    // SAFETY: By the safety requirements.
-    unsafe { boot::inode_instantiate(inode) };
     // The root of a file system that is being mounted: not every one can be asked already.
     // SAFETY: By the safety requirements.
-    if unsafe { (*(*inode).i_sb).s_root.is_null() } {
-        return;
+    if unsafe { !(*(*inode).i_sb).s_root.is_null() } {
+        // SAFETY: By the safety requirements. The entry is about to become the inode's.
+        unsafe { restore_all(dentry, inode, true) };
     }
-    // SAFETY: By the safety requirements. The entry is about to become the inode's.
-    unsafe { restore_all(dentry, inode, true) };
+    // Behind that: programs find what the attributes have.
+    // SAFETY: By the safety requirements.
+    unsafe { boot::inode_instantiate(inode) };
 }
 
 /// The file system is mounted, and nobody has found its root yet.

@@ -80,9 +80,11 @@ pub(super) fn add(point: usize, prog: &'static Prog) -> Result {
     Ok(())
 }
 
-/// Whether there is a program that labels new objects of a class.
+/// Whether there is a program that labels new objects of a class, or that has to know of them.
 pub(crate) fn hooked(class: Class) -> bool {
-    point(class).is_some_and(|point| programs(point).next().is_some())
+    // An inode that was not seen when it was made counts as old.
+    class == Class::inode && (wants_inode_create() || wants_inode_instantiate())
+        || point(class).is_some_and(|point| programs(point).next().is_some())
 }
 
 /// Whether there is a program that labels new files.
@@ -226,7 +228,7 @@ unsafe fn made_object(class: Class, object: *mut c_void) {
 }
 
 /// Runs the programs that label new files, after those that label inodes. To be called by KRSI's
-/// callback for `inode_init_security`.
+/// callback for `inode_init_security`, after [`made`].
 ///
 /// # Safety
 ///
@@ -237,7 +239,6 @@ pub(crate) unsafe fn inode_create(inode: *mut bindings::inode, dir: *mut binding
     }
     // SAFETY: The framework passes valid inodes, which are alive.
     unsafe {
-        initialise(Class::inode, inode.cast(), (*inode).i_security);
         let how = bindings::krsi_blob_how_KRSI_BLOB_NEW;
         run(INODE_CREATE, [inode as u64, dir as u64, how.into()]);
     }
