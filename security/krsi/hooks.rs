@@ -5,10 +5,10 @@
 
 use crate::{
     programs::List,
-    trampoline::{callback, sleepable_callback, Frame, Target},
+    trampoline::{callback, sleepable_callback, Frame},
 };
 #[cfg(CONFIG_HAVE_STATIC_CALL)]
-use kernel::static_call::StaticCall;
+use {crate::trampoline::Target, kernel::static_call::StaticCall};
 use kernel::{bindings, lsm, prelude::*, static_key::StaticKeyFalse, sync::atomic::Atomic};
 
 /// How many hooks this configuration has.

@@ -9,6 +9,7 @@
 #include <linux/cfi_types.h>
 #include <linux/krsi_chain.h>
 #include <linux/linkage.h>
+#include <asm/frame.h>
 #include <asm/nospec-branch.h>
 
 	.code64
@@ -32,9 +33,13 @@
 	KRSI_SLOTS_##LEN(SLOT_KEY, C)					\
 	.popsection;							\
 	SYM_TYPED_FUNC_START(krsi_chain_run_##C);			\
+	FRAME_BEGIN;							\
 	KRSI_SLOTS_##LAST(CALL_SLOT, C)					\
+	FRAME_END;							\
 	je	__SCT__krsi_chain_##C##_##LAST;				\
+	RET;								\
 .Ldecided_##C:								\
+	FRAME_END;							\
 	RET;								\
 	SYM_FUNC_END(krsi_chain_run_##C);
 
