@@ -170,10 +170,12 @@ def by_auditctl():
         assert (done.returncode, len(listed)) == (0, len(rules())), (done.stderr, listed)
         # A process that audit's context is made for, since it comes after the rules.
         pids = json.loads(run(sys.executable, str(TRIGGER)).stdout)
-        found = classes() if ACTIVE else {}
-        run("auditctl", "-D")
         settle(log)
-        return {key: events(log, key, pids, False) for key in rules()}, found
+        found = {key: events(log, key, pids, False) for key in rules()}
+        # That executes auditctl, which one of the rules is about.
+        classified = classes() if ACTIVE else {}
+        run("auditctl", "-D")
+        return found, classified
 
 
 @contextlib.contextmanager
