@@ -100,7 +100,8 @@ if [ -z "${TESTS:-}" ] || wanted boot; then
 fi
 # The tests in Python are of the command, and so are those of rules.
 ! printf '%s\n' "${all[@]}" | grep -qE '\.py$|^rule_' || "$TOP/scripts/tools.sh"
-boot krsi "lsm=$lsms,krsi $blobs kunit.autorun=1" krsi "${ordinary[@]}"
+# What is said at boot has to be in the log when the last test has run.
+boot krsi "lsm=$lsms,krsi $blobs kunit.autorun=1 log_buf_len=8M" krsi "${ordinary[@]}"
 boot bpf "lsm=$lsms,bpf" bpf "${both[@]}"
 if [ ${#neither[@]} -gt 0 ]; then
 	boot neither "lsm=$lsms" - "${neither[@]}"

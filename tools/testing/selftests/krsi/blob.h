@@ -75,7 +75,7 @@ static inline long long blob_slot(const char *class, const char *name)
 /* True if the kernel's log has @text. */
 static inline bool logged(const char *text)
 {
-	static char log[1 << 20];
+	static char log[8 << 20];
 	int len = klogctl(3 /* SYSLOG_ACTION_READ_ALL */, log, sizeof(log) - 1);
 
 	if (len < 0)

@@ -17,6 +17,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <time.h>
 
 #include "kselftest_harness.h"
@@ -265,6 +266,24 @@ static inline int in_child(int (*fn)(void *arg), void *arg)
 	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
 		return -1;
 	return WEXITSTATUS(status);
+}
+
+/*
+ * What flistxattr() says, without the attributes that KRSI keeps slots in: which
+ * slots there are is up to whoever has claimed some, and to boot programs.
+ */
+static inline ssize_t other_xattrs(int fd)
+{
+	char names[1024];
+	ssize_t len = flistxattr(fd, names, sizeof(names)), others = 0;
+	const char *name;
+
+	if (len < 0)
+		return -errno;
+	for (name = names; name < names + len; name += strlen(name) + 1)
+		if (strncmp(name, "security.krsi.", strlen("security.krsi.")))
+			others += strlen(name) + 1;
+	return others;
 }
 
 #endif /* _KRSI_COMMON_H */

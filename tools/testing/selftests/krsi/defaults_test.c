@@ -197,14 +197,14 @@ TEST_F(defaults, inode_copy_up_xattr)
 /* -EOPNOTSUPP: no label for a new file. It is created all the same. */
 TEST_F(defaults, inode_init_security)
 {
-	char names[64], cmdline[4096];
+	char cmdline[4096];
 	int fd;
 
 	ASSERT_TRUE(read_text("/proc/cmdline", cmdline, sizeof(cmdline)));
 	attach(_metadata, self, "inode_init_security");
 	fd = open("/tmp/file", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	ASSERT_LE(0, fd);
-	EXPECT_EQ(0, flistxattr(fd, names, sizeof(names)));
+	EXPECT_EQ(0, other_xattrs(fd));
 	/*
 	 * The framework asks only if an LSM reserves room for attributes, which
 	 * bpf does not, and krsi where it is told to.
