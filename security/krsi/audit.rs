@@ -217,8 +217,9 @@ impl<'a> Decision<'a> {
 
     /// Writes the record, or nothing.
     ///
-    /// It is whole unless memory runs out while it grows. Then audit leaves out the fields for which
-    /// there is none, the last ones, and tells nobody; the keys are also those of the system call.
+    /// It is whole unless memory runs out while it grows. Then audit leaves out the fields for
+    /// which there is none, the last ones, and tells nobody; the keys are also those of the system
+    /// call.
     ///
     /// # Safety
     ///

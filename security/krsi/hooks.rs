@@ -7,9 +7,9 @@ use crate::{
     programs::List,
     trampoline::{callback, sleepable_callback, Frame},
 };
+use kernel::{bindings, lsm, prelude::*, static_key::StaticKeyFalse, sync::atomic::Atomic};
 #[cfg(CONFIG_HAVE_STATIC_CALL)]
 use {crate::trampoline::Target, kernel::static_call::StaticCall};
-use kernel::{bindings, lsm, prelude::*, static_key::StaticKeyFalse, sync::atomic::Atomic};
 
 /// How many hooks this configuration has.
 pub(crate) const COUNT: usize = bindings::krsi_hook_KRSI_HOOK_COUNT as usize;

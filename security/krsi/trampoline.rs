@@ -24,12 +24,13 @@ use kernel::{
 /// The most words of arguments that any hook has; checked when the trampolines are instantiated.
 const MAX_WORDS: usize = 6;
 
-/// What a trampoline lays out for BPF programs: their context, as the verifier knows it, and in front
-/// of it the run context of a hook's only program, or of a chain.
+/// What a trampoline lays out for BPF programs: their context, as the verifier knows it, and in
+/// front of it the run context of a hook's only program, or of a chain.
 ///
 /// The context has the words of the arguments, then one for the return value of the program before,
-/// which is 0 or no other program would run. In front, at index -1, is the number of argument words,
-/// of which programs are told the lower byte; above it, for [`krsi_run_list`], the number of the hook.
+/// which is 0 or no other program would run. In front, at index -1, is the number of argument
+/// words, of which programs are told the lower byte; above it, for [`krsi_run_list`], the number of
+/// the hook.
 #[repr(C)]
 pub(crate) struct Frame {
     run_ctx: RunCtx,

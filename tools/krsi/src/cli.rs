@@ -70,16 +70,16 @@ pub enum Command {
     /// and what was expected. Rules are compiled, too; only the kernel's verifier has not seen the
     /// programs then. An event is a JSON object with `hook` or `syscall`, and fields called as in
     /// rules: path, perm, exe, uid and so on; `label` is an object, {"inode.origin": 1}. Labels are
-    /// those of the file krsi/blobs in securityfs; if it cannot be read, they are taken for granted,
-    /// with a note.
+    /// those of the file krsi/blobs in securityfs; if it cannot be read, they are taken for
+    /// granted, with a note.
     #[command(after_help = EXIT)]
     Check(Check),
     /// Change the rules that are in force, with auditctl's options
     ///
     /// -w and -a append a rule, -A prepends one, -d and -W delete one, -D deletes all or those of a
     /// key, -l lists them with their counters, and -R FILE loads a file instead of what is in
-    /// force. Rules are auditctl's, see krsi.rules(7). One word can have several lines, which are one
-    /// change. Each change replaces the whole policy at once.
+    /// force. Rules are auditctl's, see krsi.rules(7). One word can have several lines, which are
+    /// one change. Each change replaces the whole policy at once.
     #[command(after_help = EXIT)]
     Rule(Rule),
     /// Put rules into force, in the place of those that are

@@ -29,17 +29,19 @@ pub fn page() -> String {
     page.paragraph("krsi.rules - rules for krsi(8), in the language of auditctl(8)");
     page.section("SYNOPSIS");
     for line in [
-        "-a ACTION,exit [-F arch=ARCH] [-S CALL[,CALL]...] [-F FIELD OP VALUE]... [-C FIELD OP FIELD]... [-k KEY]",
+        "-a ACTION,exit [-F arch=ARCH] [-S CALL[,CALL]...] [-F FIELD OP VALUE]... \
+         [-C FIELD OP FIELD]... [-k KEY]",
         "-w PATH [-p PERMISSIONS] [-k KEY]",
     ] {
         page.item(line, "");
     }
     page.section("DESCRIPTION");
     page.paragraph(
-        "A file has a rule on each line; what follows a # is a comment. The first rule that matches \
-         an operation decides it. -A instead of -a puts a rule to the front, -d and -W remove one \
-         that is the same, -D removes all, or with -k those of a key. A rule matches if all of its \
-         conditions do. Words are separated by blanks; a backslash or quotes keep one together.",
+        "A file has a rule on each line; what follows a # is a comment. The first rule that \
+         matches an operation decides it. -A instead of -a puts a rule to the front, -d and -W \
+         remove one that is the same, -D removes all, or with -k those of a key. A rule matches \
+         if all of its conditions do. Words are separated by blanks; a backslash or quotes keep \
+         one together.",
     );
     page.paragraph(
         "What fields and permissions mean, which differences to auditctl there are, and what holds \

@@ -44,6 +44,6 @@ struct task_struct *krsi_task_real_parent(struct task_struct *task) __ksym;
 void bpf_task_release(struct task_struct *p) __ksym;
 struct file *bpf_get_task_exe_file(struct task_struct *task) __ksym;
 void bpf_put_file(struct file *file) __ksym;
-extern s64 krsi_file_path(const struct file *file, char *dst, u32 dst__sz, u64 flags) __ksym;
+s64 krsi_file_path(const struct file *file, char *dst, u32 dst__sz, u64 flags) __ksym;
 
 #endif /* KRSI_KERNEL_H */

@@ -214,8 +214,8 @@ pub fn create(map: &NewMap<'_>) -> io::Result<OwnedFd> {
 
 /// Waits until all programs have ended that run now and do not sleep.
 ///
-/// The kernel does so when a map of maps was changed, so that whoever changed it knows that what was
-/// in it before is in nobody's hands.
+/// The kernel does so when a map of maps was changed, so that whoever changed it knows that what
+/// was in it before is in nobody's hands.
 pub fn wait_for_programs() -> io::Result<()> {
     let inner = create(&NewMap {
         kind: sys::BPF_MAP_TYPE_ARRAY,

@@ -4,9 +4,9 @@
 //!
 //! On each hook that rules are about there is one program that stays, the entry. It goes on in the
 //! program of the policy in force, which it finds in an array by one number, the generation. A new
-//! policy is loaded beside the old one, into places of its own; then the number is changed, which is
-//! all that anybody sees of it: each call of a hook is decided by the old policy as a whole or by
-//! the new one.
+//! policy is loaded beside the old one, into places of its own; then the number is changed, which
+//! is all that anybody sees of it: each call of a hook is decided by the old policy as a whole or
+//! by the new one.
 //!
 //! A task can be held up between reading the number and going on, for as long as the scheduler
 //! likes. If it finds no program then, it reads the number again. Is it the same, this policy has
