@@ -58,7 +58,7 @@ boot() {
 	local name=$1 append=$2 lsm=$3 status=0
 	shift 3
 	stage "Testing with $append"
-	KERNEL=$BUILD/$variant/bzImage CONSOLE=$out/$name.console TIMEOUT=${TIMEOUT:-1800} \
+	KERNEL=$BUILD/$variant/bzImage CONSOLE=$out/$name.console TIMEOUT=${TIMEOUT:-3000} \
 		APPEND="$append ${APPEND:-}" "$TOP/scripts/vm" "scripts/vm.d/tests $lsm $*" \
 		2> >(tee "$out/$name.err" >&2) |
 		tee "$out/$name.out" | sed -un 's/^# krsi-test: begin /  /p' >&2 || status=$?
