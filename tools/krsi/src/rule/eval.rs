@@ -47,7 +47,8 @@ pub struct Event {
     pub env_in_part: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cgroup: Option<String>,
-    /// A container by its name or id, or `host`.
+    /// A container by its name or id, or `host`. Where `cgroup` is said, too, that says in which
+    /// containers it is, and this whether it counts as the host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container: Option<String>,
     /// By class and slot, as `inode.origin`; null is of an object that is not there.
@@ -282,14 +283,15 @@ fn number(
             Ok(Some(cgroup_at(path, depth, system)))
         }
         Attr::Container(depth) => {
-            let path = match (&event.container, &event.cgroup) {
-                (Some(name), _) if name == HOST => return Ok(Some(0)),
+            let path = match (&event.cgroup, &event.container) {
+                // A container may share the host's namespaces, and is where it is all the same.
+                (Some(path), _) => path.clone(),
+                (None, Some(name)) if name == HOST => return Ok(Some(0)),
                 // One that is not here is another than the rule's, which is.
-                (Some(name), _) => match system.container(name) {
+                (None, Some(name)) => match system.container(name) {
                     Ok(path) => path,
                     Err(_) => return Ok(Some(0)),
                 },
-                (None, Some(path)) => path.clone(),
                 (None, None) => return missing("container"),
             };
             Ok(Some(cgroup_at(&path, depth, system)))

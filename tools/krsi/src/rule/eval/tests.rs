@@ -284,6 +284,22 @@ fn containers_are_cgroups() {
         ("container=host", r#""container":"host""#, true),
         ("container=host", r#""container":"a""#, false),
         ("container!=host", r#""container":"a""#, true),
+        // One that shares the host's namespaces.
+        (
+            "container=host",
+            r#""container":"host","cgroup":"/a.slice/x""#,
+            true,
+        ),
+        (
+            "container=a",
+            r#""container":"host","cgroup":"/a.slice/x""#,
+            true,
+        ),
+        (
+            "container!=a",
+            r#""container":"host","cgroup":"/a.slice/x""#,
+            false,
+        ),
     ] {
         let rules = format!("-a deny,exit -S execve -F {field}");
         assert_eq!(
