@@ -211,8 +211,6 @@ fn knows(hook: &Hook, name: &str) -> bool {
         "exe" | "pexe" => hook.paths,
         "raddr" | "rport" => hook.remote.is_some(),
         "argv" => hook.name == "bprm_check_security",
-        // The machine has none.
-        "saddr_fam" => false,
         name => !REFUSED.iter().any(|(refused, ..)| *refused == name) && name != "arch",
     }
 }
@@ -296,6 +294,10 @@ fn condition(chance: &mut Chance, hooks: &[&Hook], calls: bool) -> Option<String
         (name, Kind::Text, field::Ops::Equality)
     } else {
         let facts = chance.of(field::FIELDS);
+        // The machine has no addresses of other families.
+        if facts.name == "saddr_fam" {
+            return None;
+        }
         let known = hooks.iter().all(|hook| knows(hook, facts.name));
         let argument = ["a0", "a1", "a2", "a3"].contains(&facts.name);
         if (!known || facts.name == "key" || (argument && !calls)) && !chance.one_in(100) {
