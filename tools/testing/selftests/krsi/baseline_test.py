@@ -22,8 +22,8 @@ import sys
 import tempfile
 import time
 
-from auditd_test import ACTIVE, auditd, ausearch, counters, run
-from ktap import Results
+from auditd_test import auditd, ausearch, counters, run
+from ktap import ACTIVE, Results
 
 HERE = pathlib.Path(__file__).resolve().parent
 RULES = HERE / "rules/baseline.rules"

@@ -13,11 +13,9 @@ import sys
 import tempfile
 import time
 
-from ktap import equal, run_all
+from ktap import ACTIVE, equal, needs_krsi, run_all
 
 KRSI = os.environ.get("KRSI", "krsi")
-SECURITYFS = pathlib.Path("/sys/kernel/security")
-ACTIVE = "krsi" in (SECURITYFS / "lsm").read_text().split(",")
 
 SUCCESS, ERROR, USAGE, INACTIVE, LOST = 0, 1, 2, 3, 6
 
@@ -93,9 +91,8 @@ def test_inactive():
     assert done.stderr.startswith("krsi: KRSI is not active"), done.stderr
 
 
+@needs_krsi
 def test_not_permitted():
-    if not ACTIVE:
-        return
     done = subprocess.run([KRSI, "exec"], capture_output=True, text=True, timeout=60, check=False,
                           user=65534, group=65534, extra_groups=[])
     equal(done.returncode, ERROR)
@@ -109,9 +106,8 @@ def test_wrong_command_line():
         equal(done.returncode, USAGE, args)
 
 
+@needs_krsi
 def test_fields():
-    if not ACTIVE:
-        return
     with watching("--env", "KRSI_A", "--env", "KRSI_NONE", "--parents", "2") as watcher:
         pid, errno = execute(["/bin/true", "", "a b", "\"quoted\""], {"KRSI_A": "one=1", "B": "2"})
         equal(errno, 0)
@@ -135,9 +131,8 @@ def test_fields():
     equal(watcher.lost, {"arguments": 0, "records": 0, "execs": 0, "unknown": 0})
 
 
+@needs_krsi
 def test_odd_bytes():
-    if not ACTIVE:
-        return
     odd = bytes(range(1, 256))
     with watching("--env", "ODD") as watcher:
         pid, _ = execute([b"/bin/true", odd, "größe".encode()], {b"ODD": odd})
@@ -146,9 +141,8 @@ def test_odd_bytes():
     equal(seen["env"], [{"name": "ODD", "values": [{"hex": odd.hex()}]}])
 
 
+@needs_krsi
 def test_large():
-    if not ACTIVE:
-        return
     with watching() as watcher:
         # Each almost 128 KiB, the most that one can have.
         large = [chr(ord("a") + i) * (128 * 1024 - 1) for i in range(15)]
@@ -164,10 +158,9 @@ def test_large():
     equal(seen["argv"][1:] == many, True)
 
 
+@needs_krsi
 def test_two_mebibytes():
     """With the stack's limit lifted, as much as the kernel takes."""
-    if not ACTIVE:
-        return
     script = ("import os, resource\n"
               "resource.setrlimit(resource.RLIMIT_STACK, (64 << 20, resource.RLIM_INFINITY))\n"
               "os.execve('/bin/true', ['/bin/true'] + ['x' * 131000] * 17, {})\n")
@@ -181,9 +174,8 @@ def test_two_mebibytes():
     assert sum(len(arg) + 1 for arg in seen[0]["argv"]) > 2 << 20
 
 
+@needs_krsi
 def test_failures():
-    if not ACTIVE:
-        return
     with tempfile.TemporaryDirectory() as name:
         directory = pathlib.Path(name)
         (directory / "text").write_text("\x01no program\n")
@@ -208,9 +200,8 @@ def test_failures():
           ("failed", 13, None))
 
 
+@needs_krsi
 def test_scripts():
-    if not ACTIVE:
-        return
     with tempfile.TemporaryDirectory() as name:
         first, second = pathlib.Path(name) / "first", pathlib.Path(name) / "second"
         first.write_text(f"#!{second} -a\n")
@@ -242,10 +233,9 @@ def guard():
             pathlib.Path(name, "x").rmdir()
 
 
+@needs_krsi
 def test_denied():
     """By a program of KRSI: before this command's is asked, and after."""
-    if not ACTIVE:
-        return
     for first in (True, False):
         # The newest program is asked first.
         with contextlib.ExitStack() as stack:
@@ -271,9 +261,8 @@ def test_denied():
                 equal(seen["argv"], ["/bin/true", argument])
 
 
+@needs_krsi
 def test_filters():
-    if not ACTIVE:
-        return
     cgroup = pathlib.Path("/sys/fs/cgroup/krsi_exec_tool")
     inner = cgroup / "inner"
     inner.mkdir(parents=True)
@@ -302,10 +291,9 @@ def test_filters():
         cgroup.rmdir()
 
 
+@needs_krsi
 def test_threads():
     """A thread that executes takes over the process's id."""
-    if not ACTIVE:
-        return
     script = ("import os, threading, time\n"
               "threading.Thread(target=lambda: os.execv('/bin/true', ['t', 'thread'])).start()\n"
               "time.sleep(60)\n")
@@ -318,10 +306,9 @@ def test_threads():
     assert seen[0]["tid"] != pid
 
 
+@needs_krsi
 def test_lost():
     """With a buffer for a few records only: what is missing is said, and counted."""
-    if not ACTIVE:
-        return
     with watching("--buffer", "16k", status=LOST) as watcher:
         watcher.child.send_signal(signal.SIGSTOP)
         pids = [execute(["/bin/true", "x" * 6000])[0] for _ in range(20)]
@@ -334,9 +321,8 @@ def test_lost():
     assert len(whole) + watcher.lost["arguments"] >= len(pids), (len(whole), watcher.lost)
 
 
+@needs_krsi
 def test_text():
-    if not ACTIVE:
-        return
     with subprocess.Popen([KRSI, "exec", "--env", "KRSI_A", "--pid", str(os.getpid())],
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
         assert child.stdout.readline().startswith(b"TIME ")

@@ -1,10 +1,32 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the Python tests share: comparing, and results in KTAP."""
+"""What the Python tests share: comparing, results in KTAP, and whether KRSI is active."""
 
+import functools
+import pathlib
 import sys
 import traceback
 
 SKIP = 4
+
+SECURITYFS = pathlib.Path("/sys/kernel/security")
+LSMS = (SECURITYFS / "lsm").read_text().split(",")
+ACTIVE = "krsi" in LSMS
+
+
+class Skipped(Exception):
+    """There is nothing to test here, and why."""
+
+
+def needs_krsi(test):
+    """A test that can only be made where KRSI is active."""
+
+    @functools.wraps(test)
+    def checked():
+        if not ACTIVE:
+            raise Skipped("krsi is not active")
+        test()
+
+    return checked
 
 
 def equal(got, wanted, what=""):
@@ -44,11 +66,13 @@ def run_all(names, clean_up=lambda: None):
     tests = [(name, test) for name, test in tests if not only or name in only]
     results = Results(len(tests))
     for name, test in tests:
-        why = []
+        why, skipped = [], ""
         try:
             test()
+        except Skipped as reason:
+            skipped = f" # SKIP {reason}"
         except Exception:
             why = traceback.format_exc().splitlines()
             clean_up()
-        results.case(name, not why, *why)
+        results.case(name + skipped, not why, *why)
     return 1 if results.failed else 0

@@ -24,17 +24,14 @@ import termios
 import threading
 import time
 
-from ktap import equal, run_all
+from ktap import ACTIVE, LSMS, SECURITYFS, equal, run_all
 
 KRSI = os.environ.get("KRSI", "krsi")
 OBJECTS = pathlib.Path.cwd()
-SECURITYFS = pathlib.Path("/sys/kernel/security")
 STATS = pathlib.Path("/proc/sys/kernel/bpf_stats_enabled")
 
 SUCCESS, ERROR, USAGE, INACTIVE = 0, 1, 2, 3
 
-LSMS = (SECURITYFS / "lsm").read_text().split(",")
-ACTIVE = "krsi" in LSMS
 ENFORCED_BY = next((lsm for lsm in LSMS if lsm in ("krsi", "bpf")), None)
 
 
