@@ -7,8 +7,9 @@
 //! and off while there is no such slot and no such program.
 
 use super::{
-    slots::{Inherit, Slot},
-    Class, ALIGN, MAX_SPACE, SPACES,
+    slots::{Inherit, Owner, Slot},
+    typed::{Blob, Object},
+    Class, ALIGN, MAX_SPACE,
 };
 use crate::boot;
 use kernel::{
@@ -21,28 +22,37 @@ use kernel::{
 /// Words of [`ALIGN`] bytes that a space can have.
 const WORDS: usize = (MAX_SPACE / ALIGN) as usize;
 
-/// Which words of a class's space are copied: a bit for each.
-struct Copied([Atomic<u64>; WORDS / 64]);
+/// Some of the words of a class's space: a bit for each.
+struct Words([Atomic<u64>; WORDS / 64]);
 
-impl Copied {
+impl Words {
     const fn new() -> Self {
         Self([const { Atomic::new(0) }; WORDS / 64])
     }
 
     /// Adds or removes a word. Callers are serialised.
-    fn set(&self, word: usize, copied: bool) {
+    fn set(&self, word: usize, on: bool) {
         let (part, bit) = (&self.0[word / 64], 1 << (word % 64));
         let old = part.load(Relaxed);
 
-        part.store(if copied { old | bit } else { old & !bit }, Relaxed);
+        part.store(if on { old | bit } else { old & !bit }, Relaxed);
+    }
+
+    /// Adds or removes the words of a slot. Callers are serialised.
+    fn set_slot(&self, slot: &Slot, on: bool) {
+        let first = slot.offset / ALIGN;
+
+        for word in first..first + slot.size.div_ceil(ALIGN) {
+            self.set(word as usize, on);
+        }
     }
 
     fn is_empty(&self) -> bool {
         self.0.iter().all(|part| part.load(Relaxed) == 0)
     }
 
-    /// The words, in ascending order.
-    fn words(&self) -> impl Iterator<Item = usize> + '_ {
+    /// The words' numbers, in ascending order.
+    fn numbers(&self) -> impl Iterator<Item = usize> + '_ {
         self.0.iter().enumerate().flat_map(|(i, part)| {
             let mut bits = part.load(Relaxed);
             core::iter::from_fn(move || {
@@ -57,8 +67,12 @@ impl Copied {
     }
 }
 
-static CRED: Copied = Copied::new();
-static TASK: Copied = Copied::new();
+/// The words that new credentials and tasks have of others.
+static CRED: Words = Words::new();
+static TASK: Words = Words::new();
+
+/// The words of credentials that boot programs initialise.
+static BOOT_CRED: Words = Words::new();
 
 /// The callbacks. Those of credentials are the first two.
 ///
@@ -96,7 +110,7 @@ pub(crate) static HOOKS: [lsm::Hook; 3] = [
 ];
 
 /// What a class copies, and the callbacks that do.
-fn class(class: Class) -> Option<(&'static Copied, &'static [lsm::Hook])> {
+fn class(class: Class) -> Option<(&'static Words, &'static [lsm::Hook])> {
     match class {
         Class::cred => Some((&CRED, &HOOKS[..2])),
         Class::task => Some((&TASK, &HOOKS[2..])),
@@ -131,6 +145,9 @@ pub(super) fn add(slot: &Slot) {
 /// The same, once [`refresh`] is called, so that several slots are copied from the same moment on.
 pub(super) fn mark(slot: &Slot) {
     set(slot, true);
+    if slot.class == Class::cred && slot.owner == Owner::Boot {
+        BOOT_CRED.set_slot(slot, true);
+    }
 }
 
 /// Copies a slot no more. May sleep.
@@ -140,13 +157,8 @@ pub(super) fn remove(slot: &Slot) {
 }
 
 fn set(slot: &Slot, copied: bool) {
-    let Some((words, _)) = class(slot.class).filter(|_| slot.inherit == Inherit::Copy) else {
-        return;
-    };
-    let first = slot.offset / ALIGN;
-
-    for word in first..first + slot.size.div_ceil(ALIGN) {
-        words.set(word as usize, copied);
+    if let Some((words, _)) = class(slot.class).filter(|_| slot.inherit == Inherit::Copy) {
+        words.set_slot(slot, copied);
     }
 }
 
@@ -157,28 +169,19 @@ pub(crate) fn refresh(which: Class) {
     }
 }
 
-/// Copies the words of one blob to another, each as a whole: others may be writing to `from`.
+/// Copies words of an object to another, each as a whole: others may be writing to `from`.
 ///
 /// # Safety
 ///
-/// Both must be blobs of objects of the class, or null.
-unsafe fn copy(copied: &Copied, class: Class, from: *mut c_void, to: *mut c_void) {
-    if from.is_null() || to.is_null() {
-        return;
-    }
-    let base = SPACES[class as usize].base.load(Relaxed) as usize;
+/// Both must be valid.
+unsafe fn copy<O: Object>(copied: &Words, from: *const O, to: *const O) {
+    let all = Blob::<O, Atomic<u64>>::all();
 
-    for word in copied.words() {
-        let at = base + word * ALIGN as usize;
-        // SAFETY: The words are of slots, which are in the part of the blobs that is KRSI's. They
-        // are aligned. Programs write to them as they like, as userspace does to shared memory.
-        let (from, to) = unsafe {
-            (
-                Atomic::<u64>::from_ptr(from.byte_add(at).cast()),
-                Atomic::<u64>::from_ptr(to.byte_add(at).cast()),
-            )
-        };
-        to.store(from.load(Relaxed), Relaxed);
+    // SAFETY: By the safety requirements, they are there as long as this runs.
+    if let (Some(from), Some(to)) = unsafe { (all.of(from), all.of(to)) } {
+        for (from, to) in copied.numbers().filter_map(|i| from.get(i).zip(to.get(i))) {
+            to.store(from.load(Relaxed), Relaxed);
+        }
     }
 }
 
@@ -191,7 +194,7 @@ unsafe fn derive(new: *mut bindings::cred, old: *const bindings::cred) {
     // SAFETY: By the safety requirements.
     unsafe {
         boot::initialise(Class::cred, old.cast_mut().cast(), (*old).security);
-        copy(&CRED, Class::cred, (*old).security, (*new).security);
+        copy(&CRED, old, new);
         boot::made(Class::cred, new.cast(), (*new).security, Some(old as u64));
     };
 }
@@ -200,18 +203,16 @@ unsafe fn derive(new: *mut bindings::cred, old: *const bindings::cred) {
 ///
 /// # Safety
 ///
-/// `blob` must be that of credentials which nobody else has, or null.
-unsafe fn renew(blob: *mut c_void) {
-    let space = &SPACES[Class::cred as usize];
-    let (base, bytes) = (space.base.load(Relaxed), space.boot.load(Relaxed));
+/// `cred` must be valid, and nobody else may have it.
+unsafe fn renew(cred: *const bindings::cred) {
+    let all = Blob::<bindings::cred, Atomic<u64>>::all();
 
     // SAFETY: By the safety requirements.
-    if let Some(state) = unsafe { super::state(Class::cred, blob) } {
-        // SAFETY: The slots of boot programs are the first of the space, since they were claimed
-        // before all others. Nobody else accesses them, by the safety requirements.
-        unsafe {
-            core::ptr::write_bytes(blob.byte_add(base as usize).cast::<u8>(), 0, bytes as usize)
-        };
+    let (words, state) = unsafe { (all.of(cred), super::state(Class::cred, (*cred).security)) };
+    if let (Some(words), Some(state)) = (words, state) {
+        for word in BOOT_CRED.numbers().filter_map(|i| words.get(i)) {
+            word.store(0, Relaxed);
+        }
         state.store(0, Relaxed);
     }
 }
@@ -238,7 +239,7 @@ unsafe extern "C" fn cred_prepare(
 unsafe extern "C" fn cred_transfer(new: *mut bindings::cred, old: *const bindings::cred) {
     // SAFETY: As in `cred_prepare`.
     unsafe {
-        renew((*new).security);
+        renew(new);
         derive(new, old);
     }
 }
@@ -253,7 +254,7 @@ unsafe extern "C" fn task_alloc(task: *mut bindings::task_struct, flags: u64) ->
     // nobody else has.
     unsafe {
         boot::initialise(Class::task, current.cast(), (*current).security);
-        copy(&TASK, Class::task, (*current).security, (*task).security);
+        copy(&TASK, current, task);
         boot::made(Class::task, task.cast(), (*task).security, Some(flags));
     };
     0
@@ -262,60 +263,40 @@ unsafe extern "C" fn task_alloc(task: *mut bindings::task_struct, flags: u64) ->
 #[cfg(CONFIG_SECURITY_KRSI_KUNIT_TEST)]
 #[kernel::macros::kunit_tests(krsi_blob_inherit)]
 mod tests {
-    use super::*;
+    use super::{super::typed::tests::Fake, *};
 
     #[test]
     fn words_are_kept_apart() {
-        let copied = Copied::new();
-        assert!(copied.is_empty());
+        let words = Words::new();
+        assert!(words.is_empty());
         for word in [0, 1, 63, 64, WORDS - 1] {
-            copied.set(word, true);
+            words.set(word, true);
         }
-        assert!(copied.words().eq([0, 1, 63, 64, WORDS - 1]));
-        copied.set(63, false);
-        copied.set(63, false);
-        copied.set(0, false);
-        assert!(copied.words().eq([1, 64, WORDS - 1]));
+        assert!(words.numbers().eq([0, 1, 63, 64, WORDS - 1]));
+        words.set(63, false);
+        words.set(63, false);
+        words.set(0, false);
+        assert!(words.numbers().eq([1, 64, WORDS - 1]));
     }
 
     #[test]
-    fn only_words_of_slots_are_copied() {
-        let copied = Copied::new();
+    fn only_words_of_slots_are_copied() -> Result {
+        let copied = Words::new();
+        let (from, to) = (Fake::new(|i| 100 + i)?, Fake::new(|_| 0)?);
+        let none = Fake::none();
+
+        // The second, if there is one, and one that is not reserved.
         copied.set(1, true);
-        let base = SPACES[Class::task as usize].base.load(Relaxed) as usize;
-        let mut from = [0u64; 8];
-        let mut to = [0u64; 8];
-        let first = base / 8;
-        if first + 3 > from.len() {
-            return;
-        }
-        for (i, word) in from.iter_mut().enumerate() {
-            *word = 100 + i as u64;
-        }
-        // SAFETY: Arrays of words that the one copied is in, and null.
+        copied.set(WORDS - 1, true);
+        // SAFETY: They are valid.
         unsafe {
-            copy(
-                &copied,
-                Class::task,
-                from.as_mut_ptr().cast(),
-                to.as_mut_ptr().cast(),
-            );
-            copy(
-                &copied,
-                Class::task,
-                core::ptr::null_mut(),
-                to.as_mut_ptr().cast(),
-            );
-            copy(
-                &copied,
-                Class::task,
-                from.as_mut_ptr().cast(),
-                core::ptr::null_mut(),
-            );
+            copy(&copied, &from, &to);
+            copy(&copied, &none, &to);
+            copy(&copied, &from, &none);
         }
-        for (i, word) in to.iter().enumerate() {
-            let expected = if i == first + 1 { 100 + i as u64 } else { 0 };
-            assert_eq!(*word, expected);
+        for (i, word) in to.words().enumerate() {
+            assert_eq!(word, if i == 1 { 101 } else { 0 });
         }
+        Ok(())
     }
 }

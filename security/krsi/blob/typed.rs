@@ -30,15 +30,24 @@ pub(super) unsafe trait Object {
     unsafe fn blob(object: *const Self) -> *mut c_void;
 }
 
-// SAFETY: That is where it is.
-unsafe impl Object for bindings::inode {
-    const CLASS: Class = Class::inode;
+/// Says in which field objects have their blob.
+macro_rules! object {
+    ($class:ident: $type:ident.$field:ident) => {
+        // SAFETY: That is where it is.
+        unsafe impl Object for bindings::$type {
+            const CLASS: Class = Class::$class;
 
-    unsafe fn blob(object: *const Self) -> *mut c_void {
-        // SAFETY: By the safety requirements.
-        unsafe { (*object).i_security }
-    }
+            unsafe fn blob(object: *const Self) -> *mut c_void {
+                // SAFETY: By the safety requirements.
+                unsafe { (*object).$field }
+            }
+        }
+    };
 }
+
+object!(cred: cred.security);
+object!(inode: inode.i_security);
+object!(task: task_struct.security);
 
 /// What can be in a blob.
 ///
@@ -87,6 +96,20 @@ impl<O: Object, T: Value> Blob<O, T> {
         })
     }
 
+    /// All values that are reserved. To be called after KRSI was started.
+    #[inline]
+    pub(super) fn all() -> Self {
+        const { assert!(align_of::<T>() as u32 <= ALIGN) };
+        let space = &SPACES[O::CLASS as usize];
+
+        // INVARIANT: As in `new`; what is reserved begins aligned.
+        Self {
+            offset: space.base.load(Relaxed) as usize,
+            count: space.reserved.load(Relaxed) as usize / size_of::<T>(),
+            _types: PhantomData,
+        }
+    }
+
     /// The values of an object. [`None`]: it has no blob.
     ///
     /// # Safety
@@ -111,19 +134,57 @@ const _: () = assert!(align_of::<Atomic<u64>>() as u32 <= ALIGN);
 
 #[cfg(CONFIG_SECURITY_KRSI_KUNIT_TEST)]
 #[kernel::macros::kunit_tests(krsi_blob_typed)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    /// Any object, with what tasks have.
-    struct Fake(*mut c_void);
+    /// Any object, with what tasks have, or nothing.
+    pub(in super::super) struct Fake(Option<KVec<u64>>);
 
-    // SAFETY: The tests have an array there that is as large.
+    impl Fake {
+        /// Gives the words of slots values by their numbers.
+        pub(in super::super) fn new(value: impl Fn(u64) -> u64) -> Result<Self> {
+            let (before, count) = Self::layout();
+            let mut blob = KVec::with_capacity(before + count, GFP_KERNEL)?;
+
+            for i in 0..before + count {
+                let value = i.checked_sub(before).map_or(u64::MAX, |i| value(i as u64));
+                blob.push(value, GFP_KERNEL)?;
+            }
+            Ok(Self(Some(blob)))
+        }
+
+        pub(in super::super) fn none() -> Self {
+            Self(None)
+        }
+
+        /// The words of slots.
+        pub(in super::super) fn words(&self) -> impl Iterator<Item = u64> + '_ {
+            let blob = self.0.as_deref().unwrap_or_default();
+
+            blob.iter().skip(Self::layout().0).copied()
+        }
+
+        /// How many words there are before those of slots, and how many of these.
+        fn layout() -> (usize, usize) {
+            let space = &SPACES[Self::CLASS as usize];
+
+            (
+                space.base.load(Relaxed) as usize / 8,
+                space.reserved.load(Relaxed) as usize / 8,
+            )
+        }
+    }
+
+    // SAFETY: There is an array that is as large, or none.
     unsafe impl Object for Fake {
         const CLASS: Class = Class::task;
 
         unsafe fn blob(object: *const Self) -> *mut c_void {
             // SAFETY: By the safety requirements.
-            unsafe { (*object).0 }
+            match unsafe { &(*object).0 } {
+                Some(blob) => blob.as_ptr().cast_mut().cast(),
+                None => core::ptr::null_mut(),
+            }
         }
     }
 
@@ -145,24 +206,21 @@ mod tests {
 
     #[test]
     fn values_are_where_the_slots_are() -> Result {
-        let space = &SPACES[Class::task as usize];
-        let base = space.base.load(Relaxed) as usize / 8;
-        let count = space.reserved.load(Relaxed) as usize / 8;
-        let mut memory = KVec::with_capacity(base + count, GFP_KERNEL)?;
-        for i in 0..(base + count) as u64 {
-            memory.push(i, GFP_KERNEL)?;
-        }
-        let object = Fake(memory.as_mut_ptr().cast());
+        let object = Fake::new(|i| i)?;
+        let count = object.words().count();
+        let all = Blob::<Fake, Atomic<u64>>::all();
+        let new = Blob::<Fake, Atomic<u64>>::new(0, count).ok_or(EINVAL)?;
 
-        let all = Blob::<Fake, Atomic<u64>>::new(0, count).ok_or(EINVAL)?;
-        // SAFETY: The array is there, and as large as a blob.
-        let words = unsafe { all.of(&object) }.ok_or(EINVAL)?;
-        assert_eq!(words.len(), count);
-        for (i, word) in words.iter().enumerate() {
-            assert_eq!(word.load(Relaxed), (base + i) as u64);
+        for values in [&all, &new] {
+            // SAFETY: The object is valid.
+            let words = unsafe { values.of(&object) }.ok_or(EINVAL)?;
+            assert!(words
+                .iter()
+                .map(|word| word.load(Relaxed))
+                .eq(object.words()));
+            // SAFETY: As above.
+            assert!(unsafe { values.of(&Fake::none()) }.is_none());
         }
-        // SAFETY: As above, there is none.
-        assert!(unsafe { all.of(&Fake(core::ptr::null_mut())) }.is_none());
         Ok(())
     }
 }
