@@ -107,7 +107,7 @@ if [ ${#neither[@]} -gt 0 ]; then
 	boot neither "lsm=$lsms" - "${neither[@]}"
 fi
 if wanted blob_none_test; then
-	boot no-blobs "lsm=$lsms,krsi krsi.boot=off" - blob_none_test
+	boot no-blobs "lsm=$lsms,krsi krsi.boot=off krsi.blob=ib:0" - blob_none_test
 fi
 if wanted blob_test; then
 	boot tomoyo "lsm=$lsms,tomoyo,krsi $blobs" - blob_test
@@ -116,7 +116,7 @@ if wanted boot_test; then
 	# One of the objects in the image is refused, as if it could not be loaded, and
 	# those that cannot be.
 	permissive="krsi.boot=permissive krsi.boot_fail=inherit.bpf.o krsi.boot_refused"
-	boot permissive "lsm=$lsms,krsi $permissive krsi.boot_tasks" - boot_test
+	boot permissive "lsm=$lsms,krsi $permissive krsi.boot_objects" - boot_test
 	must_panic enforce "krsi.boot_fail=inherit.bpf.o"
 	must_panic unknown "krsi.boot=Permissive krsi.boot_fail=inherit.bpf.o"
 fi

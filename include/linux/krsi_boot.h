@@ -100,7 +100,7 @@ bool krsi_boot_helper_allowed(u32 id);
 
 /* C: kernel/bpf/krsi_boot.c */
 u32 krsi_boot_struct_id(void);
-void krsi_boot_make_task(void);
+void krsi_boot_make_objects(void);
 extern bool krsi_boot_refused;
 
 /* C: kernel/bpf/krsi_blob.c */

@@ -16,6 +16,7 @@
 #include <linux/krsi_boot.h>
 #include <linux/kthread.h>
 #include <linux/percpu.h>
+#include <linux/security.h>
 
 DEFINE_PER_CPU(struct krsi_boot_cpu, krsi_boot_cpu);
 
@@ -53,31 +54,40 @@ static int __init krsi_boot_refused_param(char *unused)
 }
 __setup("krsi.boot_refused", krsi_boot_refused_param);
 
-static bool krsi_boot_tasks;
+static bool krsi_boot_objects;
 
-static int __init krsi_boot_tasks_param(char *unused)
+static int __init krsi_boot_objects_param(char *unused)
 {
-	krsi_boot_tasks = true;
+	krsi_boot_objects = true;
 	return 1;
 }
-__setup("krsi.boot_tasks", krsi_boot_tasks_param);
+__setup("krsi.boot_objects", krsi_boot_objects_param);
 
 static int krsi_boot_task(void *unused)
 {
 	return 0;
 }
 
+static const struct file_operations krsi_boot_file_ops;
+
 /**
- * krsi_boot_make_task - make a task that stays, and never runs
+ * krsi_boot_make_objects - make a task that never runs, and a file in securityfs
  *
- * For tests, and only if the boot parameter krsi.boot_tasks asks for it.
+ * Both stay. For tests, and only if the boot parameter krsi.boot_objects asks
+ * for it.
  *
  * Context: may sleep.
  */
-void krsi_boot_make_task(void)
+void krsi_boot_make_objects(void)
 {
-	if (krsi_boot_tasks)
-		kthread_create(krsi_boot_task, NULL, "krsi-boot-task");
+	static unsigned int count;
+	char name[24];
+
+	if (!krsi_boot_objects)
+		return;
+	kthread_create(krsi_boot_task, NULL, "krsi-boot-task");
+	snprintf(name, sizeof(name), "krsi-boot-file-%u", count++);
+	securityfs_create_file(name, 0604, NULL, NULL, &krsi_boot_file_ops);
 }
 #endif
 

@@ -129,13 +129,13 @@ fn objects() -> impl Iterator<Item = (&'static str, &'static [u8])> {
     })
 }
 
-/// Makes a task that stays, if a test asks for it: one that is made while programs are put in
+/// Makes objects that stay, if a test asks for it: such that are made while programs are put in
 /// force.
-fn make_task() {
+fn make_objects() {
     #[cfg(CONFIG_SECURITY_KRSI_KUNIT_TEST)]
     // SAFETY: An FFI call.
     unsafe {
-        bindings::krsi_boot_make_task()
+        bindings::krsi_boot_make_objects()
     };
 }
 
@@ -252,11 +252,11 @@ pub(crate) fn load() {
 
     // An object is initialised once, by programs that find all their slots. What is made in
     // between is initialised when it is first accessed.
-    make_task();
+    make_objects();
     blob::publish_boot(&outcome.slots);
-    make_task();
-    run::switch(make_task);
-    make_task();
+    make_objects();
+    run::switch(make_objects);
+    make_objects();
     let micros = begin.elapsed().as_micros_ceil();
     let cpu_micros = (cpu_nanos() - began).div_ceil(1000);
     let classes = blob::Class::ALL

@@ -138,7 +138,7 @@ static void expect_labelled(struct __test_metadata *const _metadata, FIXTURE_DAT
 }
 
 /* Booted such that one of the objects was refused, and the others were not. */
-static bool permissive(void)
+static bool one_is_refused(void)
 {
 	return boot_field("mode=permissive", "refused=") > 0;
 }
@@ -156,7 +156,7 @@ TEST_F(boot, tasks)
 	EXPECT_EQ(NEW, self->skel->bss->seen.how);
 	self->skel->bss->found = 0;
 	generation = self->skel->bss->generation;
-	EXPECT_EQ(!permissive(), generation > 0);
+	EXPECT_EQ(!one_is_refused(), generation > 0);
 
 	ASSERT_EQ(0, pipe2(pipes, O_CLOEXEC));
 	child = fork();
@@ -164,7 +164,7 @@ TEST_F(boot, tasks)
 		_exit(read(pipes[0], &c, 1) != 1);
 	EXPECT_LT(0, getpgid(child));
 	expect_labelled(_metadata, self, NEW);
-	EXPECT_EQ(permissive() ? 0 : generation + 1, self->skel->bss->generation);
+	EXPECT_EQ(one_is_refused() ? 0 : generation + 1, self->skel->bss->generation);
 	ASSERT_EQ(1, write(pipes[1], "", 1));
 	EXPECT_EQ(child, waitpid(child, NULL, 0));
 
@@ -175,17 +175,28 @@ TEST_F(boot, tasks)
 	expect_labelled(_metadata, self, OLD);
 }
 
+/* How many tasks and inodes the kernel makes while it puts programs in force. */
+#define MADE_MEANWHILE 5
+
+/* Whether it was asked to. */
+static bool makes_objects(void)
+{
+	char text[4096];
+
+	return read_text("/proc/cmdline", text, sizeof(text)) &&
+	       strstr(text, "krsi.boot_objects");
+}
+
 /* What is made while the programs are put in force has its label as well. */
-TEST_F(boot, made_meanwhile)
+TEST_F(boot, tasks_made_meanwhile)
 {
 	char text[4096], path[64];
 	struct dirent *entry;
 	int count = 0;
 	DIR *proc;
 
-	ASSERT_TRUE(read_text("/proc/cmdline", text, sizeof(text)));
-	if (!strstr(text, "krsi.boot_tasks"))
-		SKIP(return, "boot with krsi.boot_tasks");
+	if (!makes_objects())
+		SKIP(return, "boot with krsi.boot_objects");
 	attach(_metadata, self, "task");
 	proc = opendir("/proc");
 	ASSERT_NE(NULL, proc);
@@ -197,10 +208,36 @@ TEST_F(boot, made_meanwhile)
 		EXPECT_LE(0, getpgid(atoi(entry->d_name)));
 	}
 	closedir(proc);
-	EXPECT_EQ(5, count);
+	EXPECT_EQ(MADE_MEANWHILE, count);
 	EXPECT_EQ(count, self->skel->bss->found);
 	EXPECT_EQ(0, self->skel->bss->missing);
 	EXPECT_EQ(0, self->skel->bss->wrong);
+}
+
+/* So have inodes, from both points that see them. */
+TEST_F(boot, inodes_made_meanwhile)
+{
+	struct boot_bpf__bss *bss;
+	char path[64];
+	int fd, i;
+
+	if (!makes_objects())
+		SKIP(return, "boot with krsi.boot_objects");
+	attach(_metadata, self, "named_inode");
+	bss = self->skel->bss;
+	for (i = 0; i < MADE_MEANWHILE; i++) {
+		memset(&bss->named, 0, sizeof(bss->named));
+		snprintf(path, sizeof(path), SECURITYFS "/krsi-boot-file-%d", i);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		ASSERT_LE(0, fd) TH_LOG("%s: %s", path, strerror(errno));
+		close(fd);
+		EXPECT_EQ(i + 1, bss->found);
+		EXPECT_EQ(BOOT_MAGIC, bss->named.magic);
+		EXPECT_EQ(1, bss->named.runs);
+		EXPECT_EQ(0100604, bss->named.mode);
+	}
+	EXPECT_EQ(0, bss->missing);
+	EXPECT_EQ(0, bss->wrong);
 }
 
 /*
@@ -253,7 +290,7 @@ TEST_F(boot, credentials)
 	bss = self->skel->bss;
 	EXPECT_LT(0, getsid(getpid()));
 	EXPECT_EQ(0, bss->wrong);
-	if (permissive()) {
+	if (one_is_refused()) {
 		/* Not even zeroes. */
 		EXPECT_EQ(0, bss->depth.runs);
 		EXPECT_EQ(0, bss->has_depth);
@@ -319,7 +356,7 @@ TEST_F(boot, transferred_credentials)
 	EXPECT_LT(0, getsid(getpid()));
 	EXPECT_EQ(1, bss->seen.fact);
 	expect_labelled(_metadata, self, NEW);
-	if (permissive())
+	if (one_is_refused())
 		return;
 	EXPECT_EQ(depth + 1, bss->depth.depth);
 	EXPECT_EQ(1, bss->depth.runs);
@@ -870,7 +907,7 @@ TEST_F(boot, refused_by_the_kernel)
 
 TEST_F(boot, says_what_is_in_force)
 {
-	if (permissive()) {
+	if (one_is_refused()) {
 		EXPECT_EQ(23, boot_field("mode=permissive", "programs="));
 		EXPECT_EQ(-1, boot_field("program=inherit_cred", " id="));
 		EXPECT_LT(0, boot_field("program=label_cred", " id="));
