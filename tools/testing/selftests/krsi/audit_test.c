@@ -147,7 +147,7 @@ static bool is_krsi(const struct record *record)
  * Collects the KRSI records and, if @with_syscall, the system call's record that
  * belongs to the last of them.
  */
-static void collect(FIXTURE_DATA(audit) *self, int wanted, bool with_syscall)
+static void collect(FIXTURE_DATA(audit) * self, int wanted, bool with_syscall)
 {
 	static struct record record;
 	int waits = 0;

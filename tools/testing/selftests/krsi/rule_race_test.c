@@ -82,7 +82,7 @@ static int shell(const char *format, const char *one, const char *two)
 }
 
 /* Replaces the policy by one that denies with @errno_name. */
-static int load(const char *errno_name, const char *rule)
+static int load_rule(const char *errno_name, const char *rule)
 {
 	return shell("echo '-a deny=%s,exit %s' | krsi load - >/dev/null", errno_name, rule);
 }
@@ -107,7 +107,7 @@ FIXTURE_SETUP(rule_race)
 	ASSERT_NE(NULL, self->tasks);
 	if (read_text(STALL, self->stall, sizeof(self->stall)))
 		EXPECT_TRUE(write_text(STALL, "300"));
-	ASSERT_EQ(0, load("EACCES", variant->rule));
+	ASSERT_EQ(0, load_rule("EACCES", variant->rule));
 }
 
 FIXTURE_TEARDOWN(rule_race)
@@ -164,7 +164,7 @@ TEST_F_TIMEOUT(rule_race, each_call_is_decided, 600)
 		self->tasks[self->started++] = task;
 	}
 	for (number = 1; number <= variant->loads; number++)
-		ASSERT_EQ(0, load(number % 2 ? "EBUSY" : "EACCES", variant->rule));
+		ASSERT_EQ(0, load_rule(number % 2 ? "EBUSY" : "EACCES", variant->rule));
 	/* A task that could execute the program ended with it. */
 	for (number = 0; number < self->started; number++) {
 		if (!waitpid(self->tasks[number], NULL, WNOHANG))
