@@ -4,13 +4,15 @@
 //! `asm`, and a kernel in which everything is as an event says. What a verifier would refuse, such
 //! as memory out of bounds, makes it panic.
 
+use super::rules::{Sockaddr, Unsaid};
 use crate::rule::{
     asm::{Code, Symbol},
     emit::{self, Program, Programs, Target},
     eval::Event,
-    hook::{self, Access, Address, Hook, Name, Skip},
+    hook::{self, Access, Address, Hook, Name, Node, Skip},
+    label::Class,
     load,
-    lower::System,
+    lower::{System, HOST},
     plan::Plan,
     policy::Policy,
     syscalls::SYSCALLS,
@@ -19,7 +21,6 @@ use libbpf_rs::libbpf_sys as sys;
 use std::{
     cell::RefCell,
     collections::{BTreeMap, HashMap},
-    net::IpAddr,
 };
 
 /// Types of a kernel in which no two fields are at the same place, so that the place says which
@@ -90,11 +91,18 @@ impl<'a> Loaded<'a> {
     }
 
     /// Has a hook's program decide an event.
-    pub fn decide(&self, program: &Program, event: &Event, system: &dyn System) -> Outcome {
+    pub fn decide(
+        &self,
+        program: &Program,
+        event: &Event,
+        unsaid: &Unsaid,
+        system: &dyn System,
+    ) -> Outcome {
         let hook = hook::find(program.hook).expect("programs are of hooks");
         let mut machine = Machine {
             loaded: self,
             event,
+            unsaid,
             system,
             hook,
             memory: Vec::new(),
@@ -133,6 +141,8 @@ enum Memory {
     /// An object of the kernel, whose fields say what the event does; which argument of the hook
     /// it is.
     Object(Object),
+    /// What cannot be read.
+    OutOfReach,
     /// A map, only as an argument.
     Map(&'static str),
     Storage(String),
@@ -146,6 +156,10 @@ enum Object {
     /// The file of what a task runs.
     Exe,
     ParentExe,
+    /// The file of what is to be executed.
+    Executed,
+    Inode,
+    Sock,
     Registers,
     Other,
 }
@@ -162,6 +176,7 @@ impl Memory {
 struct Machine<'a> {
     loaded: &'a Loaded<'a>,
     event: &'a Event,
+    unsaid: &'a Unsaid,
     system: &'a dyn System,
     hook: &'static Hook,
     /// The upper half of an address is its number here, from 1.
@@ -177,6 +192,7 @@ const STACK: u64 = 512;
 const TURNS: usize = 10_000;
 
 const ENOENT: i64 = 2;
+const EFAULT: i64 = 14;
 const EOPNOTSUPP: i64 = 95;
 const ENAMETOOLONG: i64 = 36;
 
@@ -240,10 +256,11 @@ impl Machine<'_> {
         if let Some((number, _)) = self.hook.detail {
             arguments[usize::from(number)] = self.event.detail.expect("a detail");
         }
-        if let Some(Address::Plain(address, length)) = self.hook.remote {
-            let (bytes, size) = self.remote();
-            arguments[usize::from(address)] = self.add(Memory::Bytes(bytes));
-            arguments[usize::from(length)] = size;
+        if let Some(Address::Plain(address, length)) = self.hook.address() {
+            (
+                arguments[usize::from(address)],
+                arguments[usize::from(length)],
+            ) = self.sockaddr();
         }
         if let Skip::OthersSignal(cred) = self.hook.skip {
             arguments[usize::from(cred)] = 0;
@@ -253,26 +270,40 @@ impl Machine<'_> {
         self.add(Memory::Bytes(bytes))
     }
 
-    /// struct sockaddr_in or sockaddr_in6, and its size.
-    fn remote(&self) -> (Vec<u8>, u64) {
-        let port = self.event.numbers.rport.expect("a port") as u16;
-        let (mut bytes, size) = match self.event.raddr.expect("an address") {
-            IpAddr::V4(address) => {
-                let mut bytes = 2u16.to_ne_bytes().to_vec();
-                bytes.extend(port.to_be_bytes());
-                bytes.extend(address.octets());
-                (bytes, 16)
+    /// Where the address of the call is, and its length.
+    fn sockaddr(&mut self) -> (u64, u64) {
+        match &self.unsaid.sockaddr {
+            Sockaddr::There(bytes, length) => (self.add(Memory::Bytes(bytes.clone())), *length),
+            Sockaddr::Absent => (0, 16 * (self.unsaid.way as u64 & 1)),
+            Sockaddr::OutOfReach => (self.add(Memory::OutOfReach), 28),
+        }
+    }
+
+    /// An object, or what stands for one that is not there.
+    fn or_null(&mut self, absent: bool, object: Object) -> u64 {
+        if absent {
+            0
+        } else {
+            self.object(object)
+        }
+    }
+
+    fn is_host(&self) -> bool {
+        self.event.container.as_deref().expect("a container") == HOST
+    }
+
+    /// What an object has in a slot.
+    fn blob(&mut self, class: Class, slot: u64, size: u64) -> i64 {
+        assert!(!self.unsaid.is_absent(class), "no {}", class.name());
+        let slot = u32::try_from(slot).expect("a number of 32 bits");
+        match self.unsaid.slots.get(&(class, slot)) {
+            Some(Some(bytes)) => {
+                assert_eq!(bytes.len() as u64, size);
+                self.add(Memory::Bytes(bytes.clone())) as i64
             }
-            IpAddr::V6(address) => {
-                let mut bytes = 10u16.to_ne_bytes().to_vec();
-                bytes.extend(port.to_be_bytes());
-                bytes.extend([0; 4]);
-                bytes.extend(address.octets());
-                (bytes, 28)
-            }
-        };
-        bytes.resize(128, 0);
-        (bytes, size)
+            Some(None) => 0,
+            None => panic!("{} has no slot {slot}", class.name()),
+        }
     }
 
     fn compat(&self) -> bool {
@@ -331,16 +362,34 @@ impl Machine<'_> {
             ("inode", "i_gid") => number(numbers.obj_gid),
             ("inode", "i_mode") => number(numbers.filetype) | 0o644,
             ("super_block", "s_dev") => (number(numbers.devmajor) << 20) | number(numbers.devminor),
-            ("msghdr", "msg_name") => {
-                let (bytes, _) = self.remote();
-                self.add(Memory::Bytes(bytes))
+            ("msghdr", "msg_name") => self.sockaddr().0,
+            ("msghdr", "msg_namelen") => self.sockaddr().1,
+            ("linux_binprm", "file") => {
+                self.or_null(self.unsaid.is_absent(Class::File), Object::Executed)
             }
-            ("msghdr", "msg_namelen") => self.remote().1,
-            ("task_struct", "cred")
-            | ("linux_binprm", "file")
-            | ("file", "f_inode")
-            | ("path", "dentry")
-            | ("dentry", "d_inode")
+            ("path", "dentry") => {
+                let absent = self.unsaid.is_absent(Class::Inode) && self.unsaid.way % 2 == 0;
+                self.or_null(absent, Object::Other)
+            }
+            ("file", "f_inode") | ("dentry", "d_inode") => {
+                self.or_null(self.unsaid.is_absent(Class::Inode), Object::Inode)
+            }
+            ("socket", "sk") => self.or_null(self.unsaid.is_absent(Class::Sock), Object::Sock),
+            ("sock", "__sk_common.skc_family") => self.unsaid.family.into(),
+            // A container has namespaces of its own: of processes, of cgroups, or both.
+            ("pid", "level") if self.is_host() || self.unsaid.way == 1 => 0,
+            ("pid", "level") => self.unsaid.way as u64 + 1,
+            ("task_struct", "nsproxy") => self.or_null(self.unsaid.way == 0, Object::Other),
+            ("cgroup_namespace", "ns.inum") => {
+                let first = self.is_host() || self.unsaid.way == 2;
+                if first {
+                    0xefff_fffb
+                } else {
+                    0xefff_fffa
+                }
+            }
+            ("task_struct", "cred" | "thread_pid")
+            | ("nsproxy", "cgroup_ns")
             | ("inode", "i_sb") => self.object(Object::Other),
             _ => panic!("what is {path} in struct {structure}?"),
         }
@@ -537,6 +586,11 @@ impl Machine<'_> {
             }
             sys::BPF_FUNC_probe_read_kernel => {
                 let size = r[1] as usize;
+                let (from, _) = self.at(r[2]);
+                if matches!(self.memory[from], Memory::OutOfReach) {
+                    self.slice(r[0], size).fill(0);
+                    return -EFAULT as u64;
+                }
                 let bytes = self.slice(r[2], size).to_vec();
                 self.slice(r[0], size).copy_from_slice(&bytes);
                 0
@@ -692,6 +746,35 @@ impl Machine<'_> {
                 let env = event.env.as_ref().expect("an environment");
                 let value = env.get(name.as_ref()).cloned();
                 self.text(value.as_deref(), r[2], r[3], false)
+            }
+            "krsi_current_cred_blob" => self.blob(Class::Cred, r[0], r[1]),
+            "krsi_task_blob"
+            | "krsi_inode_blob"
+            | "krsi_path_inode_blob"
+            | "krsi_file_blob"
+            | "krsi_sock_blob" => {
+                let class = match (name, self.argument(r[0]), self.hook.node) {
+                    ("krsi_task_blob", Object::Task, _) => Class::Task,
+                    ("krsi_inode_blob", Object::Inode, node)
+                        if !matches!(node, Some(Node::Path(_))) =>
+                    {
+                        Class::Inode
+                    }
+                    ("krsi_path_inode_blob", Object::Argument(path), Some(Node::Path(number)))
+                        if path == number =>
+                    {
+                        Class::Inode
+                    }
+                    ("krsi_file_blob", Object::Argument(file), Some(Node::File(number)))
+                        if file == number =>
+                    {
+                        Class::File
+                    }
+                    ("krsi_file_blob", Object::Executed, Some(Node::Bprm(_))) => Class::File,
+                    ("krsi_sock_blob", Object::Sock, _) => Class::Sock,
+                    (_, object, _) => panic!("{name} of {object:?}"),
+                };
+                self.blob(class, r[1], r[2])
             }
             "krsi_audit_log" => {
                 self.slice(r[0], emit::EVENT_SIZE);

@@ -16,18 +16,19 @@ use super::{
     emit::{emit, Failed, Programs},
     eval::{eval, Event},
     hook,
+    label::Label,
     lower::{lower, Source},
     parse,
     plan::plan,
-    policy::Action,
+    policy::{Action, Attr, Policy, Rule, Test},
     SyntaxError,
 };
 use crate::kernel::insn::Insn;
 use chance::Chance;
 use machine::{Fields, Loaded, Outcome};
-use rules::Place;
+use rules::{Place, Sockaddr, Unsaid};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     panic::{self, AssertUnwindSafe},
     sync::{Arc, Mutex},
@@ -175,13 +176,6 @@ fn try_text(text: &str, seed: u64, tally: &mut Tally) {
     tally.add("policies", 1);
     tally.add("rules", policy.rules.len());
     let plan = plan(&policy);
-    // What the machine does not have.
-    if ["container", "saddr_fam", "label["]
-        .iter()
-        .any(|field| text.contains(field))
-    {
-        return tally.add("not compiled", 1);
-    }
     let fields = Fields::new(!chance.one_in(4));
     let programs = match emit(&policy, &plan, &fields) {
         Ok(programs) => programs,
@@ -196,6 +190,7 @@ fn try_text(text: &str, seed: u64, tally: &mut Tally) {
         well_formed(&program.code);
     }
     let loaded = Loaded::new(&policy, &plan, &programs, &fields);
+    let judge = Judge::new(&policy);
     let mut hooks: Vec<_> = programs.programs.iter().collect();
     // Enough for rules about everything.
     while hooks.len() > 4 {
@@ -204,31 +199,170 @@ fn try_text(text: &str, seed: u64, tally: &mut Tally) {
     for program in hooks {
         let hook = hook::find(program.hook).unwrap();
         for _ in 0..4 {
-            let event = rules::event(&mut chance, hook);
-            let Ok(decisions) = eval(&policy, &event, &Place) else {
-                tally.add("events that lack something", 1);
-                continue;
+            let (event, unsaid) = rules::event(&mut chance, hook, &judge.labels);
+            let outcome = loaded.decide(program, &event, &unsaid, &Place);
+            let shown = || shown(&event, &unsaid, &programs);
+            let (rule, errors) = match judge.decision(hook.name, &event, &unsaid) {
+                Decision::Rule(rule) => (rule, 0),
+                Decision::Failed(rule) => {
+                    assert!(outcome.errors > 0, "{outcome:?}, {}", shown());
+                    tally.add("events that an error decides", 1);
+                    (Some(rule), outcome.errors)
+                }
+                Decision::Perhaps(rule, before) => {
+                    tally.add("events that an error may decide", 1);
+                    let other = outcome.rule != rule.map(|rule| rule + 1);
+                    let rule = outcome.rule.map(|rule| rule - 1).filter(|_| other).or(rule);
+                    if other {
+                        let failed = rule.is_some_and(|rule| before.contains(&rule));
+                        assert!(failed && outcome.errors > 0, "{outcome:?}, {}", shown());
+                    }
+                    (rule, outcome.errors)
+                }
             };
-            assert_eq!(decisions.len(), 1);
-            let rule = decisions[0].rule.map(|rule| policy.rules[rule - 1].action);
-            let recorded = rule.is_some_and(|action| action != Action::Never);
+            let action = rule.map(|rule| policy.rules[rule].action);
+            let recorded = action.is_some_and(|action| action != Action::Never);
             let expected = Outcome {
-                errno: decisions[0].errno,
-                rule: decisions[0].rule,
+                errno: action.map_or(0, Action::errno),
+                rule: rule.map(|rule| rule + 1),
                 records: usize::from(recorded && fields.audit),
-                signals: usize::from(rule == Some(Action::Kill)),
-                errors: 0,
+                signals: usize::from(action == Some(Action::Kill)),
+                errors,
             };
-            let outcome = loaded.decide(program, &event, &Place);
-            assert_eq!(outcome, expected, "{}", shown(&event, &programs));
+            assert_eq!(outcome, expected, "{}", shown());
             tally.add("events", 1);
             tally.add("events that a rule decides", usize::from(rule.is_some()));
         }
     }
 }
 
-fn shown(event: &Event, programs: &Programs) -> String {
+/// What has to become of an event; rules are numbers from 0.
+enum Decision {
+    Rule(Option<usize>),
+    /// This rule denies since one of its tests cannot be made.
+    Failed(usize),
+    /// This, or one of these rules, of which other tests may fail.
+    Perhaps(Option<usize>, Vec<usize>),
+}
+
+/// Says what events come to: what `eval` says, and, where tests cannot be made, what is written of
+/// errors in Documentation/admin-guide/LSM/krsi-rules.rst.
+struct Judge<'a> {
+    policy: &'a Policy,
+    /// Each rule alone.
+    rules: Vec<Policy>,
+    labels: BTreeSet<Label>,
+}
+
+impl<'a> Judge<'a> {
+    fn new(policy: &'a Policy) -> Self {
+        let alone = |rule: &Rule| Policy {
+            rules: vec![rule.clone()],
+        };
+        let cases = policy.rules.iter().flat_map(|rule| &rule.cases);
+        let labels = cases.flat_map(|case| &case.tests).filter_map(label);
+        Self {
+            policy,
+            rules: policy.rules.iter().map(alone).collect(),
+            labels: labels.collect(),
+        }
+    }
+
+    fn decision(&self, hook: &str, event: &Event, unsaid: &Unsaid) -> Decision {
+        let rules = &self.policy.rules;
+        let unread: Vec<_> = self
+            .labels
+            .iter()
+            .filter(|label| unsaid.is_out_of_reach(label))
+            .collect();
+        let no_address = unsaid.sockaddr == Sockaddr::OutOfReach;
+        if let Ok(decisions) = eval(self.policy, event, &Place) {
+            assert_eq!(decisions.len(), 1);
+            let rule = decisions[0].rule.map(|rule| rule - 1);
+            let errno = rule.map_or(0, |rule| rules[rule].action.errno());
+            assert_eq!(decisions[0].errno, errno);
+            if unread.is_empty() && !no_address {
+                return Decision::Rule(rule);
+            }
+        }
+        // Whether it matches; none if that depends on what is out of reach.
+        let answers = self.rules.iter().map(|alone| {
+            let lacks = match eval(alone, event, &Place) {
+                Ok(decisions) => return Some(decisions[0].rule.is_some()),
+                Err(lacks) => lacks,
+            };
+            let of_address = ["'raddr'", "'rport'", "'saddr_fam'"];
+            let of_address = of_address.iter().any(|name| lacks.contains(name));
+            assert!(of_address || lacks.contains("'label["), "{lacks}");
+            // An address that is not there neither equals nor differs.
+            (of_address && !no_address).then_some(false)
+        });
+        let answers: Vec<_> = answers.collect();
+        let matches = answers.iter().position(|answer| *answer == Some(true));
+        if unread.is_empty() && !no_address {
+            return Decision::Rule(matches);
+        }
+        let denies = |index: &usize| rules[*index].action.errno() != 0;
+        let fails = |test: &Test| match test {
+            Test::Address { .. }
+            | Test::Number {
+                attr: Attr::RemotePort | Attr::Family,
+                ..
+            } => no_address,
+            test => label(test).is_some_and(|label| unsaid.is_out_of_reach(&label)),
+        };
+        // What cannot be tested of a rule, by its cases.
+        let untold = |index: usize| {
+            let cases = rules[index].cases.iter();
+            let cases = cases.filter(|case| case.hook.name == hook);
+            let tests = cases.map(|case| case.tests.iter().filter(|test| fails(test)).collect());
+            let tests = tests.filter(|tests: &Vec<&Test>| !tests.is_empty());
+            tests.collect::<Vec<_>>()
+        };
+        let depends = |index: &usize| answers[*index].is_none();
+        // A rule that would decide before this one, whatever is out of reach, as it does in lookups.
+        let behind = |index: &usize| {
+            let own = untold(*index);
+            let mut others = (0..*index).filter(depends).flat_map(untold);
+            others.any(|tests| own.contains(&tests))
+        };
+        let before = matches.unwrap_or(rules.len());
+        let first = (0..before)
+            .filter(depends)
+            .filter(denies)
+            .find(|index| !behind(index));
+        // What is kept is tested when all else of the rule holds.
+        let last = !no_address && unread.iter().all(|label| label.slot.kept);
+        let may = (0..first.unwrap_or(before)).filter(denies).filter(|index| {
+            if last {
+                depends(index)
+            } else {
+                !untold(*index).is_empty()
+            }
+        });
+        let may: Vec<_> = may.collect();
+        match first {
+            Some(first) if may.is_empty() => Decision::Failed(first),
+            Some(first) => Decision::Perhaps(Some(first), may),
+            None => Decision::Perhaps(matches, may),
+        }
+    }
+}
+
+/// The label that a test is about.
+fn label(test: &Test) -> Option<Label> {
+    match test {
+        Test::Number {
+            attr: Attr::Label(label),
+            ..
+        } => Some(*label),
+        _ => None,
+    }
+}
+
+fn shown(event: &Event, unsaid: &Unsaid, programs: &Programs) -> String {
     let mut text = serde_json::to_string(event).unwrap();
+    let _ = write!(text, "\n{unsaid:?}");
     for program in &programs.programs {
         let _ = write!(text, "\n{}: {}", program.hook, program.code.insns.len());
     }
@@ -391,6 +525,7 @@ fn some_rounds() {
         ("programs", 800),
         ("events", 3_000),
         ("events that a rule decides", 300),
+        ("events that an error may decide", 100),
     ] {
         let count = tally.0.get(what).copied().unwrap_or(0);
         assert!(count >= least, "{what}: {count}");

@@ -9,12 +9,15 @@ use crate::rule::{
     error::Missing,
     eval::{Event, Numbers, Paths},
     field::{self, Kind},
-    hook::{self, Access, Decided, Hook},
-    label::{Class, Slot},
-    lower::{System, REFUSED},
+    hook::{self, Access, Address, Decided, Hook, Node},
+    label::{Class, Label, Slot},
+    lower::{System, HOST, REFUSED},
     syscalls::SYSCALLS,
 };
-use std::net::IpAddr;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 /// A machine that every machine is.
 pub struct Place;
@@ -24,6 +27,29 @@ const CGROUPS: &[(&str, u64)] = &[
     ("/a", 1 << 40),
     ("/a/b", (1 << 40) + 1),
     ("/c", 5),
+];
+
+/// Containers and the paths of their cgroups; one has just ended.
+const CONTAINERS: &[(&str, &str)] = &[("outer", "/a"), ("inner", "/a/b"), ("ended", "/ended")];
+
+/// Slots that each class has, and their sizes.
+const SLOTS: &[(&str, u32)] = &[
+    ("one", 1),
+    ("two", 2),
+    ("four", 4),
+    ("eight", 8),
+    ("sixteen", 16),
+    ("wide", 24),
+];
+/// One of inodes, which lasts in an extended attribute.
+const KEPT: (&str, u32) = ("kept", 8);
+
+const CLASSES: &[Class] = &[
+    Class::Cred,
+    Class::Task,
+    Class::Inode,
+    Class::File,
+    Class::Sock,
 ];
 
 impl System for Place {
@@ -42,14 +68,24 @@ impl System for Place {
     }
 
     fn container(&self, name: &str) -> Result<String, Missing> {
-        Err(Missing::new(
-            format!("there is no container {name}"),
-            "another",
-        ))
+        let found = CONTAINERS.iter().find(|(known, _)| *known == name);
+        found
+            .map(|(_, path)| (*path).into())
+            .ok_or_else(|| Missing::new(format!("there is no container {name}"), "another"))
     }
 
-    fn slot(&self, _: Class, name: &str) -> Result<Slot, Missing> {
-        Err(Missing::new(format!("there is no slot {name}"), "another"))
+    fn slot(&self, class: Class, name: &str) -> Result<Slot, Missing> {
+        let kept = (class, name) == (Class::Inode, KEPT.0);
+        let mut slots = SLOTS.iter().chain(kept.then_some(&KEPT));
+        let at = slots.position(|(known, _)| *known == name);
+        let at = at.ok_or_else(|| Missing::new(format!("there is no slot {name}"), "another"))?;
+        // No two classes share one, and some have the highest bit.
+        let number = 1 + at as u32 + 0x1800_0000 * (class as u32 + 1);
+        Ok(Slot {
+            number,
+            size: SLOTS.get(at).unwrap_or(&KEPT).1,
+            kept,
+        })
     }
 
     fn resolve(&self, path: &str) -> String {
@@ -127,12 +163,64 @@ fn address(chance: &mut Chance) -> String {
         .into()
 }
 
+/// None, AF_UNIX, those of the internet, and others.
+const FAMILIES: &[u16] = &[0, 1, 2, 10, 16, 40];
+
+/// A label of an object that the hooks have, and its largest value; seldom one that there is not.
+fn label(chance: &mut Chance, hooks: &[&Hook]) -> (String, u64) {
+    let had = CLASSES.iter().filter(|class| match (hooks, class) {
+        // Which hooks these will be other tests say.
+        ([], Class::File | Class::Sock) => false,
+        (hooks, class) => hooks.iter().all(|hook| hook.has(**class)),
+    });
+    let had: Vec<_> = had.collect();
+    let class = *chance.of(&had);
+    let (slot, size) = match class {
+        Class::Inode if chance.one_in(3) => KEPT,
+        _ => *chance.of(SLOTS),
+    };
+    let whole = [1, 2, 4, 8].contains(&size) && !chance.one_in(3);
+    let (part, width) = if whole {
+        (String::new(), size)
+    } else {
+        let widths: Vec<_> = [1, 2, 4, 8].into_iter().filter(|w| *w <= size).collect();
+        let width = *chance.of(&widths);
+        let offset = width * chance.below((size / width) as usize) as u32;
+        (format!(":{offset},{width}"), width)
+    };
+    let (mut class, mut slot, mut part) = (class.name(), slot, part);
+    match chance.below(600) {
+        0 => class = chance.pick(&["superblock", "dentry", "sock", "file"]),
+        1 => slot = chance.pick(&["kept", "none"]),
+        2 => part = chance.pick(&["", ":16,8", ":3,2", ":4294967288,8"]).into(),
+        _ => {}
+    }
+    let largest = u64::MAX >> (64 - 8 * width);
+    (format!("label[{class}.{slot}{part}]"), largest)
+}
+
+/// A value of a label.
+fn labelled(chance: &mut Chance, largest: u64) -> String {
+    let value = match chance.below(8) {
+        0 => chance.number() & largest,
+        1 => largest,
+        // Its sign, if it had one.
+        2 => largest / 2 + 1,
+        _ => (chance.below(300) as u64).min(largest),
+    };
+    match chance.below(4) {
+        0 => format!("{value:#x}"),
+        _ => value.to_string(),
+    }
+}
+
 /// What may stand on the right of a field, and seldom what may not.
 fn value(chance: &mut Chance, name: &str, kind: Kind) -> String {
     if chance.one_in(200) {
         return text(chance);
     }
     match kind {
+        Kind::Number if name == "saddr_fam" && !chance.one_in(8) => chance.of(FAMILIES).to_string(),
         Kind::Number => match chance.below(8) {
             0 => format!("{:#x}", number(chance)),
             1 => format!("-{}", chance.below(300)),
@@ -165,6 +253,10 @@ fn value(chance: &mut Chance, name: &str, kind: Kind) -> String {
             .into(),
         Kind::NumberOrName => chance.pick(&["1300", "AVC", "tracefs"]).into(),
         Kind::Text if name == "comm" && !chance.one_in(20) => chance.below(20).to_string(),
+        Kind::Text if name == "container" => match chance.below(40) {
+            0 => chance.pick(&["ended", "elsewhere", ""]).into(),
+            _ => chance.pick(&["outer", "inner", HOST]).into(),
+        },
         Kind::Text => text(chance),
         Kind::Address => match chance.below(4) {
             0 => format!("10.0.0.0/{}", chance.below(33)),
@@ -211,6 +303,7 @@ fn knows(hook: &Hook, name: &str) -> bool {
         "exe" | "pexe" => hook.paths,
         "raddr" | "rport" => hook.remote.is_some(),
         "argv" => hook.name == "bprm_check_security",
+        "saddr_fam" => hook.address().is_some(),
         name => !REFUSED.iter().any(|(refused, ..)| *refused == name) && name != "arch",
     }
 }
@@ -285,6 +378,15 @@ fn condition(chance: &mut Chance, hooks: &[&Hook], calls: bool) -> Option<String
         }
         return Some(format!("-C {one}{}{other}", chance.pick(&["=", "!="])));
     }
+    if chance.one_in(5) {
+        let (label, largest) = label(chance, hooks);
+        let op = op(chance, field::Ops::All);
+        let value = labelled(chance, largest);
+        return Some(format!(
+            "-F {}",
+            quoted(chance, &format!("{label}{op}{value}"))
+        ));
+    }
     let of_exec = hooks.iter().all(|hook| hook.name == "bprm_check_security");
     let (name, kind, ops) = if of_exec && !hooks.is_empty() && chance.one_in(3) {
         let name = match chance.below(2) {
@@ -294,10 +396,6 @@ fn condition(chance: &mut Chance, hooks: &[&Hook], calls: bool) -> Option<String
         (name, Kind::Text, field::Ops::Equality)
     } else {
         let facts = chance.of(field::FIELDS);
-        // The machine has no addresses of other families.
-        if facts.name == "saddr_fam" {
-            return None;
-        }
         let known = hooks.iter().all(|hook| knows(hook, facts.name));
         let argument = ["a0", "a1", "a2", "a3"].contains(&facts.name);
         if (!known || facts.name == "key" || (argument && !calls)) && !chance.one_in(100) {
@@ -391,6 +489,15 @@ fn many(chance: &mut Chance) -> String {
         "-S sendto -F rport=# -F rport<%",
         "-S socket -F a0=# -F a1=%",
         "-S connect,openat -F pid=# -F uid>=%",
+        "-S openat -F label[cred.two]=# -F uid>=%",
+        "-S openat -F label[inode.wide:16,1]=# -F label[file.eight]!=%",
+        "-S openat -F dir=/a/% -F label[inode.kept]=#",
+        "-S execve -F label[inode.kept:0,1]=# -F argv=%",
+        "-S rename -F path=/a/% -F label[inode.kept]!=#",
+        "-S mkdir,openat -F label[inode.eight]=# -F label[task.four]=%",
+        "-S sendto -F label[sock.sixteen:8,2]=# -F rport>=%",
+        "-S connect,bind -F saddr_fam=# -F label[sock.four]<%",
+        "-S openat -F container=outer -F label[task.eight]=#",
     ];
     let forms: Vec<_> = (0..1 + chance.below(3))
         .map(|_| *chance.of(FORMS))
@@ -431,8 +538,168 @@ pub fn policy(chance: &mut Chance) -> String {
     lines.join("\n")
 }
 
-/// An event at the hook, which says all that rules may ask.
-pub fn event(chance: &mut Chance, hook: &'static Hook) -> Event {
+/// The address of a call, as the kernel has it.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Sockaddr {
+    /// Bytes and their number, which may be less than there are.
+    There(Vec<u8>, u64),
+    Absent,
+    /// It cannot be read.
+    OutOfReach,
+}
+
+/// What an event does not say, or not so that a machine could do without it.
+#[derive(Debug)]
+pub struct Unsaid {
+    /// What is in slots; those that are out of reach have nothing.
+    pub slots: BTreeMap<(Class, u32), Option<Vec<u8>>>,
+    /// Classes whose object is not there.
+    pub absent: Vec<Class>,
+    pub sockaddr: Sockaddr,
+    /// The family of the socket.
+    pub family: u16,
+    /// Of several ways in which something may be so, which one it is.
+    pub way: usize,
+}
+
+impl Unsaid {
+    pub fn is_absent(&self, class: Class) -> bool {
+        self.absent.contains(&class)
+    }
+
+    pub fn is_out_of_reach(&self, label: &Label) -> bool {
+        let slot = self.slots.get(&(label.class, label.slot.number));
+        slot.is_some_and(Option::is_none) && !self.is_absent(label.class)
+    }
+}
+
+/// What a slot has.
+fn bytes(chance: &mut Chance, size: u32) -> Vec<u8> {
+    let bytes = (0..size.div_ceil(8)).flat_map(|_| match chance.below(8) {
+        0 => chance.number().to_le_bytes(),
+        1 => [0xff; 8],
+        2 => (1_u64 << 63).to_le_bytes(),
+        3 => [0; 8],
+        _ => (chance.below(300) as u64).to_le_bytes(),
+    });
+    let mut bytes: Vec<_> = bytes.collect();
+    bytes.truncate(size as usize);
+    bytes
+}
+
+/// An address at the hook, with what events say of it: the address and the family.
+fn sockaddr(chance: &mut Chance, hook: &Hook, unsaid: &mut Unsaid, port: u16, event: &mut Event) {
+    const INET: u16 = 2;
+    const INET6: u16 = 10;
+    let Some(place) = hook.address() else {
+        return;
+    };
+    let message = matches!(place, Address::Message(_));
+    let raddr: IpAddr = match chance.below(3) {
+        0 => IpAddr::from([10, 0, 0, chance.below(256) as u8]),
+        _ => address(chance).parse().expect("it is an address"),
+    };
+    let (own, whole, octets) = match raddr {
+        IpAddr::V4(address) => (INET, 16, address.octets().to_vec()),
+        // Behind the flow.
+        IpAddr::V6(address) => (INET6, 24, [&[0; 4][..], &address.octets()].concat()),
+    };
+    unsaid.family = *chance.of(FAMILIES);
+    let (family, length, there) = match chance.below(12) {
+        0 => {
+            unsaid.sockaddr = Sockaddr::OutOfReach;
+            return;
+        }
+        1 => {
+            unsaid.sockaddr = Sockaddr::Absent;
+            return;
+        }
+        2 => (own, chance.below(2), false),
+        3 => (own, 2 + chance.below(whole - 2), false),
+        4 => {
+            let other =
+                |family: &&u16| ![INET, INET6].contains(family) && (!message || **family != 0);
+            let others: Vec<_> = FAMILIES.iter().filter(other).collect();
+            (**chance.of(&others), 2 + chance.below(127), false)
+        }
+        5 | 6 if message => {
+            // It is of the family of the socket, if that is none of the internet then IPv4.
+            if own == INET6 {
+                unsaid.family = INET6;
+                unsaid.absent.retain(|class| *class != Class::Sock);
+            } else if unsaid.family == INET6 {
+                unsaid.family = INET;
+            }
+            (0, whole + chance.below(129 - whole), true)
+        }
+        _ => (own, whole + chance.below(129 - whole), true),
+    };
+    let mut bytes = family.to_le_bytes().to_vec();
+    bytes.extend(port.to_be_bytes());
+    bytes.extend(octets);
+    bytes.resize(128, 0);
+    unsaid.sockaddr = Sockaddr::There(bytes, length as u64);
+    event.numbers.saddr_fam = (length >= 2).then_some(family.into());
+    if there {
+        event.raddr = Some(raddr);
+        event.numbers.rport = Some(port.into());
+    }
+}
+
+/// Gives the event the labels that rules ask for.
+fn label_event(
+    chance: &mut Chance,
+    hook: &Hook,
+    labels: &BTreeSet<Label>,
+    unsaid: &mut Unsaid,
+    event: &mut Event,
+) {
+    // That an address is absent, and that a label is out of reach, would look the same.
+    let absent = event.raddr.is_none() && unsaid.sockaddr != Sockaddr::OutOfReach;
+    let unread = !(absent && hook.address().is_some()) && chance.one_in(3);
+    for label in labels {
+        let key = (label.class, label.slot.number);
+        if !unsaid.slots.contains_key(&key) {
+            let often = if label.slot.kept { 2 } else { 8 };
+            let bytes = bytes(chance, label.slot.size);
+            let there = !(unread && chance.one_in(often));
+            unsaid.slots.insert(key, there.then_some(bytes));
+        }
+        let value = match &unsaid.slots[&key] {
+            _ if unsaid.is_absent(label.class) => None,
+            None => continue,
+            Some(bytes) => {
+                let from = label.offset() as usize;
+                let mut word = [0; 8];
+                let part = &bytes[from..from + label.width() as usize];
+                word[..part.len()].copy_from_slice(part);
+                Some(u64::from_le_bytes(word))
+            }
+        };
+        let said = event.label.get_or_insert_default();
+        said.insert(label.key(), value);
+    }
+}
+
+/// What is not there when the hook is asked.
+fn absent(chance: &mut Chance, hook: &Hook) -> Vec<Class> {
+    if !chance.one_in(6) {
+        return Vec::new();
+    }
+    match hook.node {
+        Some(Node::Bprm(_)) if chance.one_in(2) => vec![Class::Inode, Class::File],
+        Some(_) => vec![Class::Inode],
+        None if hook.socket.is_some() => vec![Class::Sock],
+        None => Vec::new(),
+    }
+}
+
+/// An event at the hook, which says all that rules may ask and that there is.
+pub fn event(
+    chance: &mut Chance,
+    hook: &'static Hook,
+    labels: &BTreeSet<Label>,
+) -> (Event, Unsaid) {
     let compat = chance.one_in(3);
     // Of this kind of programs; that hooks are asked by others, too, is what rules are about.
     let syscall = loop {
@@ -456,7 +723,18 @@ pub fn event(chance: &mut Chance, hook: &'static Hook) -> Event {
         0 => 0,
         _ => hook.names.len(),
     };
-    let numbers = Numbers::all(|name| match name {
+    let mut unsaid = Unsaid {
+        slots: BTreeMap::new(),
+        absent: absent(chance, hook),
+        sockaddr: Sockaddr::Absent,
+        family: 0,
+        way: chance.below(6),
+    };
+    const OF_NODE: &[&str] = &[
+        "inode", "devmajor", "devminor", "obj_uid", "obj_gid", "filetype",
+    ];
+    let mut numbers = Numbers::all(|name| match name {
+        name if OF_NODE.contains(&name) && unsaid.is_absent(Class::Inode) => 0,
         "devmajor" => number(chance) % (1 << 12),
         "devminor" => number(chance) % (1 << 20),
         "rport" => number(chance) % (1 << 16),
@@ -468,13 +746,9 @@ pub fn event(chance: &mut Chance, hook: &'static Hook) -> Event {
         chance.one_in(2).then(|| (name.to_string(), value))
     });
     let env = env.collect();
-    let raddr: IpAddr = match chance.below(3) {
-        0 => IpAddr::from([10, 0, 0, chance.below(256) as u8]),
-        _ => address(chance).parse().expect("it is an address"),
-    };
-    // What other fields there are is not said.
-    #[allow(clippy::needless_update)]
-    Event {
+    let port = numbers.rport.take().expect("there are all numbers") as u16;
+    numbers.saddr_fam = None;
+    let mut event = Event {
         hook: Some(hook.name.into()),
         syscall: Some(syscall.into()),
         arch: Some(if compat { "b32" } else { "b64" }.into()),
@@ -490,7 +764,11 @@ pub fn event(chance: &mut Chance, hook: &'static Hook) -> Event {
                 .pick(&["/", "/a", "/a/b", "/a/b/new", "/c", "/c/d"])
                 .into(),
         ),
-        raddr: Some(raddr),
+        container: Some(
+            chance
+                .pick(&[HOST, HOST, "outer", "inner", "elsewhere"])
+                .into(),
+        ),
         detail: Some(match chance.below(3) {
             0 => chance.below(40) as u64,
             1 => 0o100_644,
@@ -498,5 +776,8 @@ pub fn event(chance: &mut Chance, hook: &'static Hook) -> Event {
         }),
         numbers,
         ..Event::default()
-    }
+    };
+    sockaddr(chance, hook, &mut unsaid, port, &mut event);
+    label_event(chance, hook, labels, &mut unsaid, &mut event);
+    (event, unsaid)
 }
