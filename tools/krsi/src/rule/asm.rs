@@ -89,6 +89,11 @@ impl Fix {
     }
 }
 
+/// How far a jump of 16 bits goes here. The kernel puts several instructions in the place of some,
+/// such as of a lookup, and refuses the program with ENOMEM if a jump no longer reaches then: where
+/// it has to hide constants, each instruction becomes up to three.
+const REACH: i64 = (i16::MAX / 4) as i64;
+
 /// How many instructions the kernel takes: BPF_COMPLEXITY_LIMIT_INSNS.
 const INSNS_MAX: usize = 1_000_000;
 
@@ -108,6 +113,10 @@ pub struct Asm {
 }
 
 const ZERO: R = R(0);
+
+fn is_near(distance: i64) -> bool {
+    distance.abs() <= REACH
+}
 
 impl Asm {
     fn push(&mut self, code: u32, dst: R, src: R, off: i16, imm: i32) {
@@ -293,7 +302,7 @@ impl Asm {
         self.push(sys::BPF_JMP | cond.code() | sys::BPF_X, dst, src, 0, 0);
     }
 
-    /// As [`Self::jump_if`], to a label that is near: less than 32768 instructions.
+    /// As [`Self::jump_if`], to a label that is near: no more than [`REACH`] instructions.
     pub fn near_if(&mut self, cond: If, dst: R, imm: i32, to: Label) {
         self.fixes.push((self.insns.len(), Fix::Near(to)));
         self.push(sys::BPF_JMP | cond.code() | sys::BPF_K, dst, ZERO, 0, imm);
@@ -321,7 +330,8 @@ impl Asm {
             let distance = self.distance(at, fix.label());
             match fix {
                 Fix::Near(_) | Fix::Either(_) => {
-                    self.insns[at].set_off(i16::try_from(distance).ok()?);
+                    let near = i16::try_from(distance).ok().filter(|_| is_near(distance));
+                    self.insns[at].set_off(near?);
                 }
                 Fix::Far(_) => self.insns[at].set_imm(i32::try_from(distance).ok()?),
             }
@@ -359,7 +369,7 @@ impl Asm {
             for (at, fix) in &self.fixes {
                 if let Fix::Either(label) = fix {
                     let distance = places[self.target(*label)] as i64 - places[*at] as i64 - 1;
-                    if i16::try_from(distance).is_err() {
+                    if !is_near(distance) {
                         long.insert(*at);
                     }
                 }
@@ -405,7 +415,8 @@ mod tests {
 
     #[test]
     fn jumps_grow_where_the_label_is_far() {
-        for (distance, far) in [(32_767, false), (32_768, true)] {
+        let reach = REACH as i32;
+        for (distance, far) in [(reach, false), (reach + 1, true)] {
             let mut asm = Asm::default();
             let end = asm.label();
             asm.jump_if(If::Equal, R(1), 7, end);
@@ -435,12 +446,12 @@ mod tests {
         let mut asm = Asm::default();
         let (start, end) = (asm.label(), asm.label());
         asm.place(start);
-        // From here 32,767: what makes the next one grow takes this one too far.
+        // From here just within reach: what makes the next one grow takes this one too far.
         asm.jump_if_reg(If::Less, R(1), R(2), end);
         asm.jump_if(If::Less, R(1), 3, start);
         let beyond = asm.label();
         asm.jump_if(If::Greater, R(1), 3, beyond);
-        (0..32_765).for_each(|_| asm.set(R(0), 1));
+        (0..REACH - 2).for_each(|_| asm.set(R(0), 1));
         asm.place(end);
         (0..10).for_each(|_| asm.set(R(0), 2));
         asm.jump_if(If::Equal, R(1), 4, start);
@@ -494,7 +505,7 @@ mod tests {
         let mut asm = Asm::default();
         let end = asm.label();
         asm.near_if(If::Equal, R(1), 0, end);
-        (0..40_000).for_each(|_| asm.set(R(0), 0));
+        (0..=REACH).for_each(|_| asm.set(R(0), 0));
         asm.place(end);
         asm.exit();
         assert!(asm.finish().is_none());
