@@ -110,6 +110,7 @@ pub struct Asm {
     symbols: Vec<(usize, Symbol)>,
     labels: Vec<Option<usize>>,
     fixes: Vec<(usize, Fix)>,
+    conditions: usize,
 }
 
 const ZERO: R = R(0);
@@ -291,32 +292,38 @@ impl Asm {
         self.push(sys::BPF_JMP32 | sys::BPF_JA, ZERO, ZERO, 0, 0);
     }
 
+    fn condition(&mut self, fix: Fix, code: u32, dst: R, src: R, imm: i32) {
+        self.conditions += 1;
+        self.fixes.push((self.insns.len(), fix));
+        self.push(sys::BPF_JMP | code, dst, src, 0, imm);
+    }
+
+    /// How many conditions there are so far.
+    pub fn conditions(&self) -> usize {
+        self.conditions
+    }
+
     /// To the label, wherever it is, if `dst` compares so with `imm`, whose sign is extended.
     pub fn jump_if(&mut self, cond: If, dst: R, imm: i32, to: Label) {
-        self.fixes.push((self.insns.len(), Fix::Either(to)));
-        self.push(sys::BPF_JMP | cond.code() | sys::BPF_K, dst, ZERO, 0, imm);
+        self.condition(Fix::Either(to), cond.code() | sys::BPF_K, dst, ZERO, imm);
     }
 
     pub fn jump_if_reg(&mut self, cond: If, dst: R, src: R, to: Label) {
-        self.fixes.push((self.insns.len(), Fix::Either(to)));
-        self.push(sys::BPF_JMP | cond.code() | sys::BPF_X, dst, src, 0, 0);
+        self.condition(Fix::Either(to), cond.code() | sys::BPF_X, dst, src, 0);
     }
 
     /// As [`Self::jump_if`], to a label that is near: no more than [`REACH`] instructions.
     pub fn near_if(&mut self, cond: If, dst: R, imm: i32, to: Label) {
-        self.fixes.push((self.insns.len(), Fix::Near(to)));
-        self.push(sys::BPF_JMP | cond.code() | sys::BPF_K, dst, ZERO, 0, imm);
+        self.condition(Fix::Near(to), cond.code() | sys::BPF_K, dst, ZERO, imm);
     }
 
     pub fn near_if_reg(&mut self, cond: If, dst: R, src: R, to: Label) {
-        self.fixes.push((self.insns.len(), Fix::Near(to)));
-        self.push(sys::BPF_JMP | cond.code() | sys::BPF_X, dst, src, 0, 0);
+        self.condition(Fix::Near(to), cond.code() | sys::BPF_X, dst, src, 0);
     }
 
     /// Goes on here, unless this loop took too long: then to the label.
     pub fn may_goto(&mut self, to: Label) {
-        self.fixes.push((self.insns.len(), Fix::Either(to)));
-        self.push(sys::BPF_JMP | sys::BPF_JCOND, ZERO, ZERO, 0, 0);
+        self.condition(Fix::Either(to), sys::BPF_JCOND, ZERO, ZERO, 0);
     }
 
     pub fn exit(&mut self) {

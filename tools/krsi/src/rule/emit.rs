@@ -58,10 +58,23 @@ pub const DO_KILL: u32 = 2;
 /// Three numbers of 64 bits: hits, denials, errors.
 pub const COUNTERS_SIZE: usize = 24;
 
+/// What programs know a rule by: its place among the others, and whether it allows, so that they
+/// need not look that up.
+pub fn rank(policy: &Policy, index: Index) -> u32 {
+    let rule = policy.rules.get(index as usize);
+    let allows = rule.is_none_or(|rule| rule.action.errno() == 0);
+    index << 1 | u32::from(allows)
+}
+
+/// The bit of a rank that says so.
+const ALLOWS: i32 = 1;
+
 /// The layout of the state.
 mod state {
+    /// The rank of the best rule so far, and whether it is for an error.
     pub const BEST: i16 = 0;
     pub const BEST_FAILED: i16 = 4;
+    /// The rank of the rule that was found last.
     pub const FOUND: i16 = 8;
     pub const FOUND_NAME: i16 = 12;
     pub const BEST_NAME: i16 = 16;
@@ -229,24 +242,45 @@ fn words(attr: Attr) -> usize {
 /// BPF_COMPLEXITY_LIMIT_JMP_SEQ.
 const WAY_MAX: usize = 3000;
 
+/// How many conditions there are where a test cannot be made, and where it may be that.
+const FAILED_CONDITIONS: usize = 3;
+const DEMAND_CONDITIONS: usize = 2 + FAILED_CONDITIONS;
+
+/// How many conditions a function that makes a text has, or some more.
+const FUNCTION_CONDITIONS: usize = 8;
+/// The same for the one that looks at all arguments, and takes turns.
+const ANY_ARGUMENT_CONDITIONS: usize = 20;
+
+/// How many conditions a step has, or some more, without the functions that it calls.
+fn conditions(step: &Step) -> usize {
+    // Whether it is there, which length it has, whether it is found, before the others.
+    const TEXT: usize = 3 + 3 * CLASSES.len() + 1;
+    match step {
+        // Up to two paths.
+        Step::Text { .. } => 2 * TEXT + 2 + FAILED_CONDITIONS,
+        Step::Plain(Test::OneOf { values, .. }) => values.len(),
+        Step::Plain(_) | Step::Address { .. } => DEMAND_CONDITIONS + 1,
+    }
+}
+
 /// How many conditions the longest way through a branch has, or some more.
 fn way(branch: &Branch) -> usize {
-    const TEXT: usize = 20;
-    let step = match &branch.step {
-        // Up to two paths.
-        Some(Step::Text { .. }) => 2 * TEXT,
-        Some(Step::Plain(Test::OneOf { values, .. })) => values.len(),
-        Some(_) => 6,
-        None => 0,
+    let functions = match &branch.step {
+        Some(Step::Text { text, .. }) if *text == Text::AnyArgument => 2 * ANY_ARGUMENT_CONDITIONS,
+        Some(Step::Text { .. }) => 2 * FUNCTION_CONDITIONS,
+        _ => 0,
     };
-    step + match &branch.then {
-        Then::Rule(_) | Then::Found => 2,
-        Then::Steps(branches) => parts(branches).1,
-        Then::Cases(_, cases) => {
-            let longest = cases.values().map(|branches| parts(branches).1).max();
-            64 + longest.unwrap_or(0)
+    functions
+        + branch.step.as_ref().map_or(0, conditions)
+        + match &branch.then {
+            Then::Rule(_) | Then::Found => 1,
+            Then::Steps(branches) => parts(branches).1,
+            Then::Cases(_, cases) => {
+                let longest = cases.values().map(|branches| parts(branches).1).max();
+                let halves = cases.len().ilog2() as usize + 2;
+                DEMAND_CONDITIONS + halves + longest.unwrap_or(0)
+            }
         }
-    }
 }
 
 /// Branches in parts, none of which has too long a way if that can be, and the longest way.
@@ -265,16 +299,33 @@ fn parts(branches: &[Branch]) -> (Vec<&[Branch]>, usize) {
     (parts, longest)
 }
 
-/// Whether a step notes which of an object's paths it has found.
-fn finds_name(step: &Step) -> bool {
-    matches!(
-        step,
-        Step::Text {
-            text: Text::Path,
-            equal: true,
-            ..
+/// What the steps on the way to branches have noted in the state.
+#[derive(Clone, Copy, Default)]
+struct Noted {
+    /// Which of an object's paths it is.
+    name: bool,
+    /// The rule that a lookup has given.
+    rule: bool,
+}
+
+impl Noted {
+    fn and(self, step: Option<&Step>) -> Self {
+        let path = |text: &Text, equal: bool| *text == Text::Path && equal;
+        let (name, rule) = match step {
+            Some(Step::Text {
+                text,
+                equal,
+                decides,
+                ..
+            }) => (path(text, *equal), *decides),
+            Some(Step::Address { decides, .. }) => (false, *decides),
+            Some(Step::Plain(_)) | None => (false, false),
+        };
+        Self {
+            name: self.name || name,
+            rule: self.rule || rule,
         }
-    )
+    }
 }
 
 impl<'a> Emitter<'a> {
@@ -367,7 +418,7 @@ impl<'a> Emitter<'a> {
     fn emit(mut self) -> Result<Program, String> {
         self.prologue()?;
         let plan = self.hook;
-        self.branches(&plan.branches, false)?;
+        self.branches(&plan.branches, Noted::default())?;
         self.decide()?;
         self.texts()?;
         let sleepable = self.hook.hook.name == "bprm_check_security";
@@ -1039,15 +1090,15 @@ impl<'a> Emitter<'a> {
         Ok(())
     }
 
-    /// Goes through branches; `named` says that a path has been found on the way to them.
+    /// Goes through branches; `noted` is what has been found on the way to them.
     ///
     /// The verifier keeps all conditions of a way through the program in mind, and can do so with
     /// [`WAY_MAX`] only. If there are more, branches take turns: in a loop of which the verifier
     /// sees that one turn is as good as another, so that no way goes through more than one part.
-    fn branches(&mut self, branches: &[Branch], named: bool) -> Result<(), String> {
+    fn branches(&mut self, branches: &[Branch], noted: Noted) -> Result<(), String> {
         let (parts, _) = parts(branches);
         if parts.len() < 2 {
-            return self.all(branches, named);
+            return self.all(branches, noted);
         }
         let taken: usize = self.attrs.keys().copied().map(words).sum();
         let place = state::ATTRS + 8 * (taken + self.loops) as i16;
@@ -1072,7 +1123,7 @@ impl<'a> Emitter<'a> {
         self.asm.store(Size::U64, STATE_R, place, R2);
         self.number_if(If::GreaterOrEqual, parts.len() as u64, done);
         self.loops += 1;
-        self.turn(&parts, 0, named, again)?;
+        self.turn(&parts, 0, noted, again)?;
         self.loops -= 1;
         self.asm.place(done);
         Ok(())
@@ -1083,42 +1134,43 @@ impl<'a> Emitter<'a> {
         &mut self,
         parts: &[&[Branch]],
         first: usize,
-        named: bool,
+        noted: Noted,
         again: Label,
     ) -> Result<(), String> {
         if let [part] = parts {
-            self.all(part, named)?;
+            self.all(part, noted)?;
             self.asm.jump(again);
             return Ok(());
         }
         let middle = parts.len() / 2;
         let above = self.asm.label();
         self.number_if(If::GreaterOrEqual, (first + middle) as u64, above);
-        self.turn(&parts[..middle], first, named, again)?;
+        self.turn(&parts[..middle], first, noted, again)?;
         self.asm.place(above);
-        self.turn(&parts[middle..], first + middle, named, again)
+        self.turn(&parts[middle..], first + middle, noted, again)
     }
 
-    fn all(&mut self, branches: &[Branch], named: bool) -> Result<(), String> {
+    fn all(&mut self, branches: &[Branch], noted: Noted) -> Result<(), String> {
         for branch in branches {
             let fail = self.asm.label();
-            let named = named || branch.step.as_ref().is_some_and(finds_name);
             if let Some(step) = &branch.step {
-                self.step(step, branch, fail)?;
+                let before = self.asm.conditions();
+                self.step(step, branch, noted, fail)?;
+                self.no_more_than(conditions(step), before);
             }
+            let noted = noted.and(branch.step.as_ref());
             match &branch.then {
                 Then::Rule(index) => {
-                    self.asm.set(R1, *index as i32);
-                    self.asm.store(Size::U32, STATE_R, state::FOUND, R1);
-                    self.better(false, named);
+                    self.found(*index);
+                    self.better(false, noted);
                 }
-                Then::Found => self.better(false, named),
-                Then::Steps(branches) => self.branches(branches, named)?,
+                Then::Found => self.better(false, noted),
+                Then::Steps(branches) => self.branches(branches, noted)?,
                 Then::Cases(attr, cases) => {
-                    self.demand(*attr, branch, fail);
+                    self.demand(*attr, branch, noted, fail);
                     self.asm.load(Size::U64, R1, STATE_R, self.attrs[attr]);
                     let cases: Vec<_> = cases.iter().collect();
-                    self.cases(&cases, named, fail)?;
+                    self.cases(&cases, noted, fail)?;
                 }
             }
             self.asm.place(fail);
@@ -1130,20 +1182,20 @@ impl<'a> Emitter<'a> {
     fn cases(
         &mut self,
         cases: &[(&u64, &Vec<Branch>)],
-        named: bool,
+        noted: Noted,
         none: Label,
     ) -> Result<(), String> {
         if let [(value, branches)] = cases {
             self.number_if(If::NotEqual, **value, none);
-            return self.branches(branches, named);
+            return self.branches(branches, noted);
         }
         let (below, above) = cases.split_at(cases.len() / 2);
         let from_here = self.asm.label();
         self.number_if(If::GreaterOrEqual, *above[0].0, from_here);
-        self.cases(below, named, none)?;
+        self.cases(below, noted, none)?;
         self.asm.jump(none);
         self.asm.place(from_here);
-        self.cases(above, named, none)
+        self.cases(above, noted, none)
     }
 
     /// Goes to the label if the number in R1 compares so.
@@ -1158,7 +1210,7 @@ impl<'a> Emitter<'a> {
     }
 
     /// What was found becomes the best if it is before that.
-    fn better(&mut self, failed: bool, named: bool) {
+    fn better(&mut self, failed: bool, noted: Noted) {
         let worse = self.asm.label();
         self.asm.load(Size::U32, R1, STATE_R, state::FOUND);
         self.asm.load(Size::U32, R2, STATE_R, state::BEST);
@@ -1166,7 +1218,7 @@ impl<'a> Emitter<'a> {
         self.asm.store(Size::U32, STATE_R, state::BEST, R1);
         self.asm
             .store_imm(Size::U32, STATE_R, state::BEST_FAILED, failed.into());
-        if named {
+        if noted.name {
             self.asm.load(Size::U32, R1, STATE_R, state::FOUND_NAME);
             self.asm.store(Size::U32, STATE_R, state::BEST_NAME, R1);
         } else {
@@ -1175,11 +1227,22 @@ impl<'a> Emitter<'a> {
         self.asm.place(worse);
     }
 
+    /// Tests find out whether what [`way`] counts on is less than what there is.
+    fn no_more_than(&self, conditions: usize, before: usize) {
+        assert!(!cfg!(test) || self.asm.conditions() - before <= conditions);
+    }
+
     /// Goes to `fail` if the step does not hold.
-    fn step(&mut self, step: &Step, branch: &Branch, fail: Label) -> Result<(), String> {
+    fn step(
+        &mut self,
+        step: &Step,
+        branch: &Branch,
+        noted: Noted,
+        fail: Label,
+    ) -> Result<(), String> {
         match step {
             Step::Plain(Test::Number { attr, op, value }) => {
-                self.demand(*attr, branch, fail);
+                self.demand(*attr, branch, noted, fail);
                 self.asm.load(Size::U64, R1, STATE_R, self.attrs[attr]);
                 match op {
                     Op::Equal => self.number_if(If::NotEqual, *value, fail),
@@ -1230,13 +1293,13 @@ impl<'a> Emitter<'a> {
                 set,
                 decides,
                 equal,
-            } => self.text_step(text, *how, *set, *decides, *equal, branch, fail),
+            } => self.text_step(text, *how, *set, *decides, *equal, branch, noted, fail),
             Step::Address {
                 set,
                 decides,
                 equal,
             } => {
-                self.demand(Attr::RemotePort, branch, fail);
+                self.demand(Attr::RemotePort, branch, noted, fail);
                 self.asm.store_imm(Size::U32, STATE_R, state::NETWORK, 160);
                 self.asm
                     .store_imm(Size::U32, STATE_R, state::NETWORK + 4, *set as i32);
@@ -1256,7 +1319,7 @@ impl<'a> Emitter<'a> {
     }
 
     /// Goes to `fail` unless the attribute is there, if an event may lack it.
-    fn demand(&mut self, attr: Attr, branch: &Branch, fail: Label) {
+    fn demand(&mut self, attr: Attr, branch: &Branch, noted: Noted, fail: Label) {
         let status = match attr {
             Attr::RemotePort => state::REMOTE,
             other if words(other) > 1 => self.attrs[&other] + 8,
@@ -1268,28 +1331,58 @@ impl<'a> Emitter<'a> {
         self.asm.near_if(If::Equal, R1, FAILED, failed);
         self.asm.jump(fail);
         self.asm.place(failed);
-        self.failed(branch);
+        self.failed(branch, noted);
         self.asm.jump(fail);
         self.asm.place(there);
     }
 
     /// A test cannot be made: the first rule of the branch that denies does so; without one it is
-    /// only counted.
-    fn failed(&mut self, branch: &Branch) {
+    /// only counted. Where a lookup has given a rule, the others of the branch are not about this.
+    fn failed(&mut self, branch: &Branch, noted: Noted) {
         match branch.first_denial {
+            Some(_) if noted.rule => {
+                let (allows, done) = (self.asm.label(), self.asm.label());
+                self.asm.load(Size::U32, R1, STATE_R, state::FOUND);
+                self.asm.near_if(If::AnyBit, R1, ALLOWS, allows);
+                self.better(true, noted);
+                self.asm.jump(done);
+                self.asm.place(allows);
+                self.count_found();
+                self.asm.place(done);
+            }
+            None if noted.rule => self.count_found(),
             Some(index) => {
-                self.asm.set(R1, index as i32);
-                self.asm.store(Size::U32, STATE_R, state::FOUND, R1);
-                self.better(true, false);
+                self.found(index);
+                self.better(true, Noted::default());
             }
             None => self.count(branch.first, 16),
         }
     }
 
+    /// A rule that is known now is found.
+    fn found(&mut self, index: Index) {
+        let rank = rank(self.policy, index);
+        self.asm
+            .store_imm(Size::U32, STATE_R, state::FOUND, rank as i32);
+    }
+
+    /// Counts an error of the rule that was found.
+    fn count_found(&mut self) {
+        self.asm.load(Size::U32, R1, STATE_R, state::FOUND);
+        self.asm.shr(R1, 1);
+        self.asm.store(Size::U32, FP, -4, R1);
+        self.count_this(16);
+    }
+
     /// Counts for a rule that is known now.
-    fn count(&mut self, index: u32, off: i16) {
-        let gone = self.asm.label();
+    fn count(&mut self, index: Index, off: i16) {
         self.asm.store_imm(Size::U32, FP, -4, index as i32);
+        self.count_this(off);
+    }
+
+    /// Counts for the rule whose number is in the stack.
+    fn count_this(&mut self, off: i16) {
+        let gone = self.asm.label();
         self.asm.map(R1, COUNTERS);
         self.asm.mov(R2, FP);
         self.asm.add(R2, -4);
@@ -1309,10 +1402,11 @@ impl<'a> Emitter<'a> {
         decides: bool,
         equal: bool,
         branch: &Branch,
+        noted: Noted,
         fail: Label,
     ) {
         if *text == Text::AnyArgument {
-            return self.any_argument_step(set, decides, equal, branch, fail);
+            return self.any_argument_step(set, decides, equal, branch, noted, fail);
         }
         let made: Vec<Made> = if *text == Text::Path {
             (0..self.hook.hook.names.len() as u8)
@@ -1373,7 +1467,7 @@ impl<'a> Emitter<'a> {
             self.asm.jump(fail);
         }
         self.asm.place(failed);
-        self.failed(branch);
+        self.failed(branch, noted);
         self.asm.jump(fail);
         self.asm.place(end);
         if decides {
@@ -1448,6 +1542,7 @@ impl<'a> Emitter<'a> {
         decides: bool,
         equal: bool,
         branch: &Branch,
+        noted: Noted,
         fail: Label,
     ) {
         let (slot, _) = self.made[&Made::Other(Text::AnyArgument)];
@@ -1464,7 +1559,7 @@ impl<'a> Emitter<'a> {
         self.asm.near_if(If::Equal, R0, wanted, end);
         self.asm.jump(fail);
         self.asm.place(failed);
-        self.failed(branch);
+        self.failed(branch, noted);
         self.asm.jump(fail);
         self.asm.place(end);
         if decides {
@@ -1487,6 +1582,7 @@ impl<'a> Emitter<'a> {
         self.asm.near_if_reg(If::NotEqual, R1, R2, kept);
         self.allow();
         self.asm.place(kept);
+        self.asm.shr(R1, 1);
         self.asm.store(Size::U32, FP, -4, R1);
         self.asm.map(R1, RULES);
         self.asm.mov(R2, FP);
@@ -1645,6 +1741,7 @@ impl<'a> Emitter<'a> {
             self.asm.place(label);
             self.asm.mov(CTX, R1);
             self.asm.mov(SLOT, R2);
+            let before = self.asm.conditions();
             let capacity = self.capacity(&made);
             match &made {
                 Made::Name(number) => {
@@ -1689,9 +1786,12 @@ impl<'a> Emitter<'a> {
                 Made::Other(Text::AnyArgument | Text::Path) => {}
             }
             self.status();
+            self.no_more_than(FUNCTION_CONDITIONS, before);
         }
         if self.asm.is_called(self.any_argument) {
+            let before = self.asm.conditions();
             self.any_argument_function();
+            self.no_more_than(ANY_ARGUMENT_CONDITIONS, before);
         }
         Ok(())
     }

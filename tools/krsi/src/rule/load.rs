@@ -788,11 +788,12 @@ pub(super) fn contents(policy: &Policy, plan: &Plan) -> Vec<(&'static str, Vec<u
         event.resize(emit::EVENT_SIZE, 0);
         contents.push((emit::EVENTS, index.to_ne_bytes().to_vec(), event));
     }
+    let rank = |index| emit::rank(policy, index).to_ne_bytes().to_vec();
     for ((set, text), index) in &plan.sets.exact {
         let size = emit::class(text.len());
         let class = emit::CLASSES.iter().find(|(class, _)| *class == size);
         let Some((_, name)) = class else { continue };
-        contents.push((*name, key(*set, text, size), index.to_ne_bytes().to_vec()));
+        contents.push((*name, key(*set, text, size), rank(*index)));
     }
     for ((set, path), index) in &plan.sets.beneath {
         let path = if path == "/" {
@@ -803,13 +804,13 @@ pub(super) fn contents(policy: &Policy, plan: &Plan) -> Vec<(&'static str, Vec<u
         let bits = 8 * (4 + path.len() as u32);
         let mut key = bits.to_ne_bytes().to_vec();
         key.extend(self::key(*set, &path, emit::BENEATH_SIZE));
-        contents.push((emit::BENEATH, key, index.to_ne_bytes().to_vec()));
+        contents.push((emit::BENEATH, key, rank(*index)));
     }
     for ((set, network, bits), index) in &plan.sets.networks {
         let mut key = (32 + u32::from(*bits)).to_ne_bytes().to_vec();
         key.extend(set.to_ne_bytes());
         key.extend(network.to_be_bytes());
-        contents.push((emit::NETWORKS, key, index.to_ne_bytes().to_vec()));
+        contents.push((emit::NETWORKS, key, rank(*index)));
     }
     contents
 }

@@ -131,8 +131,8 @@ fn numbers_are_found_by_halves() {
                 0x15 => user == imm as u64,
                 0x35 => user >= imm as u64,
                 0x55 => user != imm as u64,
-                // r1 = number of a rule
-                0xb7 if regs == 1 => break Some(imm),
+                // *(u32 *)(r7 + 8) = rank of a rule
+                0x62 if regs == 7 => break Some(imm >> 1),
                 _ => break None,
             };
             steps += 1;

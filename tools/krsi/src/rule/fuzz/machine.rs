@@ -73,7 +73,8 @@ pub struct Outcome {
     pub rule: Option<usize>,
     pub records: usize,
     pub signals: usize,
-    pub errors: u64,
+    /// The rules whose counters say that a test could not be made, from 1.
+    pub errors: Vec<usize>,
 }
 
 impl<'a> Loaded<'a> {
@@ -127,7 +128,9 @@ impl<'a> Loaded<'a> {
                 hits.push(index as usize + 1);
             }
             assert_eq!(count(8) != 0, count(0) != 0 && verdict != 0);
-            machine.outcome.errors += count(16);
+            if count(16) != 0 {
+                machine.outcome.errors.push(index as usize + 1);
+            }
         }
         assert!(hits.len() <= 1, "rules {hits:?} decided");
         machine.outcome.rule = hits.first().copied();

@@ -14,7 +14,7 @@ mod rules;
 use super::{
     asm::Code,
     emit::{emit, Failed, Programs},
-    eval::{eval, Event},
+    eval::{eval, Event, Paths},
     hook,
     label::Label,
     lower::{lower, Source},
@@ -203,11 +203,11 @@ fn try_text(text: &str, seed: u64, tally: &mut Tally) {
             let outcome = loaded.decide(program, &event, &unsaid, &Place);
             let shown = || shown(&event, &unsaid, &programs);
             let (rule, errors) = match judge.decision(hook.name, &event, &unsaid) {
-                Decision::Rule(rule) => (rule, 0),
+                Decision::Rule(rule) => (rule, Vec::new()),
                 Decision::Failed(rule) => {
-                    assert!(outcome.errors > 0, "{outcome:?}, {}", shown());
+                    assert!(!outcome.errors.is_empty(), "{outcome:?}, {}", shown());
                     tally.add("events that an error decides", 1);
-                    (Some(rule), outcome.errors)
+                    (Some(rule), outcome.errors.clone())
                 }
                 Decision::Perhaps(rule, before) => {
                     tally.add("events that an error may decide", 1);
@@ -215,9 +215,13 @@ fn try_text(text: &str, seed: u64, tally: &mut Tally) {
                     let rule = outcome.rule.map(|rule| rule - 1).filter(|_| other).or(rule);
                     if other {
                         let failed = rule.is_some_and(|rule| before.contains(&rule));
-                        assert!(failed && outcome.errors > 0, "{outcome:?}, {}", shown());
+                        assert!(
+                            failed && !outcome.errors.is_empty(),
+                            "{outcome:?}, {}",
+                            shown()
+                        );
                     }
-                    (rule, outcome.errors)
+                    (rule, outcome.errors.clone())
                 }
             };
             let action = rule.map(|rule| policy.rules[rule].action);
@@ -525,6 +529,7 @@ fn some_rounds() {
         ("programs", 800),
         ("events", 3_000),
         ("events that a rule decides", 300),
+        ("events that an error decides", 10),
         ("events that an error may decide", 100),
     ] {
         let count = tally.0.get(what).copied().unwrap_or(0);
@@ -551,6 +556,49 @@ fn rules_of_many_forms() {
         "{}",
         counts(&tally)
     );
+}
+
+/// What cannot be tested denies only what the rest of the rule is about, and is counted for that
+/// rule, also if many rules are one lookup.
+#[test]
+fn errors_are_of_the_rule_that_was_found() {
+    let text = "\
+-a deny=EACCES,exit -S openat -F dir=/a/1 -F label[inode.kept]=1
+-a never,exit -S openat -F dir=/a/2 -F label[inode.kept]=1
+-a deny=EBUSY,exit -S openat -F dir=/a/3 -F label[inode.kept]=1
+-a never,exit -S openat -F path=/b/1 -F label[inode.kept]=1
+-a always,exit -S openat -F path=/b/2 -F label[inode.kept]=1";
+    let sources = parse("rules", text).unwrap().into_iter();
+    let sources = sources.map(|line| Source {
+        file: "rules".into(),
+        line,
+    });
+    let policy = lower(sources.collect(), &Place).unwrap().policy;
+    let (plan, fields) = (plan(&policy), Fields::new(true));
+    let programs = emit(&policy, &plan, &fields).unwrap();
+    let loaded = Loaded::new(&policy, &plan, &programs, &fields);
+    let (program, judge) = (&programs.programs[0], Judge::new(&policy));
+    let hook = hook::find(program.hook).unwrap();
+    for (path, rule, errno, errors) in [
+        ("/a/1/x", Some(1), 13, vec![1]),
+        ("/a/2/x", None, 0, vec![2]),
+        ("/a/3/x", Some(3), 16, vec![3]),
+        ("/a/4/x", None, 0, vec![]),
+        ("/b/1", None, 0, vec![4]),
+        ("/b/2", None, 0, vec![5]),
+    ] {
+        let (mut event, mut unsaid) = rules::event(&mut Chance::new(1), hook, &judge.labels);
+        event.path = Some(Paths::One(path.into()));
+        event.label = None;
+        unsaid.absent.clear();
+        unsaid.slots.values_mut().for_each(|bytes| *bytes = None);
+        let outcome = loaded.decide(program, &event, &unsaid, &Place);
+        assert_eq!(
+            (outcome.rule, outcome.errno, outcome.errors),
+            (rule, errno, errors),
+            "{path}"
+        );
+    }
 }
 
 /// KRSI_FUZZ_SECONDS says how long; KRSI_FUZZ_SEED has one round.

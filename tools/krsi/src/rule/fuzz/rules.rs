@@ -491,6 +491,8 @@ fn many(chance: &mut Chance) -> String {
         "-S connect,openat -F pid=# -F uid>=%",
         "-S openat -F label[cred.two]=# -F uid>=%",
         "-S openat -F label[inode.wide:16,1]=# -F label[file.eight]!=%",
+        "-S openat -F path=/a/# -F label[inode.kept]!=0",
+        "-S execve -F dir=/a/# -F label[inode.kept:0,1]<9",
         "-S openat -F dir=/a/% -F label[inode.kept]=#",
         "-S execve -F label[inode.kept:0,1]=# -F argv=%",
         "-S rename -F path=/a/% -F label[inode.kept]!=#",
