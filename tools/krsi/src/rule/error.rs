@@ -53,14 +53,20 @@ pub struct Wrong {
     pub span: Span,
     pub message: String,
     pub expected: String,
+    /// Which code says so, for tests that want all of it to have been heard.
+    #[cfg(test)]
+    pub by: &'static std::panic::Location<'static>,
 }
 
 impl Wrong {
+    #[cfg_attr(test, track_caller)]
     pub fn new(span: Span, message: impl Into<String>, expected: impl Into<String>) -> Self {
         Self {
             span,
             message: message.into(),
             expected: expected.into(),
+            #[cfg(test)]
+            by: std::panic::Location::caller(),
         }
     }
 }

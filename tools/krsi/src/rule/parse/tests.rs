@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 use super::*;
+use std::{collections::HashSet, fs, path::Path};
 
 fn one(line: &str) -> Statement {
     let mut lines = parse("rules", line).unwrap_or_else(|errors| panic!("{}", errors[0]));
@@ -25,16 +26,9 @@ fn condition(field: &str) -> (Field, Op, Value) {
     }
 }
 
-/// Column, width and message of the error in a line.
-fn wrong(line: &str) -> (usize, usize, String) {
-    let errors = match parse("rules", line) {
-        Ok(statement) => panic!("{line} is accepted: {statement:?}"),
-        Err(errors) => errors,
-    };
-    assert_eq!(errors.len(), 1, "{line}");
-    // Whatever is wrong can be shown.
-    assert!(errors[0].to_string().contains("expected "), "{line}");
-    (errors[0].column, errors[0].width, errors[0].message.clone())
+/// What is wrong with a line.
+fn wrong(line: &str) -> String {
+    statement(line).expect_err(line).message
 }
 
 const NONE: Permissions = Permissions {
@@ -236,264 +230,69 @@ fn lines_are_counted() {
     assert_eq!(errors[0].file, "rules");
 }
 
-/// Where each error points, and what it says.
+/// Lines each of which is wrong, and what is shown of that. KRSI_UPDATE=1 writes the latter anew.
+const WRONG: &str = include_str!("errors.rules");
+const SHOWN: &str = "src/rule/parse/errors.txt";
+
+/// The place, the part of the line, what is wrong with it, and the form that is expected.
 #[test]
 fn errors() {
-    for (line, column, width, message) in [
-        ("-x", 1, 2, "there is no option '-x'"),
-        ("-R /etc/x.rules", 1, 2, "-R: a file cannot load another"),
-        (
-            "-q /a,/b",
-            1,
-            2,
-            "-q: rules are about names, so what is mounted in a directory is in it",
-        ),
-        ("-s", 1, 2, "-s: this shows how audit is"),
-        ("--signal stop", 1, 8, "--signal: this is for auditd"),
-        ("-w", 3, 1, "-w lacks its value"),
-        (
-            "-w etc/passwd",
-            4,
-            10,
-            "'etc/passwd' does not begin at the root",
-        ),
-        ("-w /etc/../x", 4, 9, "'/etc/../x' goes up with '..'"),
-        ("-w /etc -p rq", 12, 2, "there is no permission 'q'"),
-        ("-w /etc -p ''", 12, 2, "there is no permission"),
-        ("-w /etc -p r -p w", 14, 2, "-p is there twice"),
-        ("-w /etc -S open", 9, 2, "this does not go with -w path"),
-        ("-w /etc -F uid=0", 12, 5, "this does not go with -w path"),
-        (
-            "-w /etc -w /usr",
-            9,
-            2,
-            "-w is one thing too many for a line",
-        ),
-        (
-            "-D -a always,exit",
-            4,
-            2,
-            "-a is one thing too many for a line",
-        ),
-        ("-D -p r", 4, 2, "this does not go with it"),
-        ("-k key", 1, 2, "this is a part of a rule that is not there"),
-        (
-            "-F uid=0 -S open",
-            4,
-            5,
-            "this is a part of a rule that is not there",
-        ),
-        ("-b many", 4, 4, "-b has the value 'many'"),
-        ("-e 3", 4, 1, "-e has the value '3'"),
-        ("-e 1 -k x", 6, 2, "this does not go with -e"),
-        ("-a always", 4, 6, "'always' is not an action and a list"),
-        ("-a exit,task", 4, 9, "this has no action"),
-        (
-            "-a alwyas,exit",
-            4,
-            6,
-            "there is no action 'alwyas'; is it 'always'?",
-        ),
-        ("-a exit,deny=13", 9, 7, "'13' is no errno"),
-        ("-a exit,kill=9", 9, 6, "there is no action 'kill=9'"),
-        (
-            "-a always,exti",
-            11,
-            4,
-            "'exti' is neither a list nor an action that goes before one",
-        ),
-        (
-            "-a entry,always",
-            4,
-            5,
-            "the list entry is no more: the kernel dropped it",
-        ),
-        ("-a deny,user", 1, 2, "deny and kill decide system calls"),
-        ("-a always,exit -p r", 16, 2, "-p belongs to watches"),
-        (
-            "-a never,task -S open",
-            15,
-            2,
-            "system calls are known to the lists exit and io_uring only",
-        ),
-        (
-            "-a always,exit -S open,,x",
-            24,
-            1,
-            "'' is no name of a system call",
-        ),
-        (
-            "-a always,exit -S a,Open",
-            21,
-            4,
-            "'Open' is no name of a system call",
-        ),
-        ("-a always,exit -F auid", 19, 4, "there is no operator"),
-        (
-            "-a always,exit -F auid!1000",
-            23,
-            1,
-            "there is no operator '!'",
-        ),
-        ("-a always,exit -F auid=", 24, 1, "auid lacks its value"),
-        (
-            "-a always,exit -F pth=/x",
-            19,
-            3,
-            "there is no field 'pth'; is it 'path'?",
-        ),
-        (
-            "-a always,exit -F nonsense=1",
-            19,
-            8,
-            "there is no field 'nonsense'",
-        ),
-        (
-            "-a always,exit -F path>/x",
-            23,
-            1,
-            "path has no such operator",
-        ),
-        (
-            "-a always,exit -F auid&=1",
-            23,
-            2,
-            "auid has no such operator",
-        ),
-        (
-            "-a always,exit -F path=x",
-            24,
-            1,
-            "'x' does not begin at the root",
-        ),
-        ("-a always,exit -F pid=x", 23, 1, "pid has the value 'x'"),
-        ("-a always,exit -F a0=08", 22, 2, "a0 has the value '08'"),
-        ("-a always,exit -F a0=+1", 22, 2, "a0 has the value '+1'"),
-        ("-a always,exit -F a0=0x", 22, 2, "a0 has the value '0x'"),
-        (
-            "-a always,exit -F a0=4294967296",
-            22,
-            10,
-            "a0 has the value '4294967296'",
-        ),
-        (
-            "-a always,exit -F a0=-2147483649",
-            22,
-            11,
-            "a0 has the value '-2147483649'",
-        ),
-        ("-a always,exit -F uid=-2", 23, 2, "uid has the value '-2'"),
-        (
-            "-a always,exit -F exit=-eacces",
-            24,
-            7,
-            "exit has the value '-eacces'",
-        ),
-        (
-            "-a always,exit -F success=2",
-            27,
-            1,
-            "success has the value '2'",
-        ),
-        (
-            "-a always,exit -F filetype=pipe",
-            28,
-            4,
-            "filetype has the value 'pipe'",
-        ),
-        (
-            "-a always,exit -F raddr=10.0.0.0/33",
-            25,
-            11,
-            "raddr has the value '10.0.0.0/33'",
-        ),
-        (
-            "-a always,exit -F rport=65536",
-            25,
-            5,
-            "rport has the value '65536'",
-        ),
-        (
-            "-a always,exit -F argv[x]=1",
-            19,
-            7,
-            "'x' is no number of an argument",
-        ),
-        (
-            "-a always,exit -F env[]=1",
-            19,
-            5,
-            "'' is no name of a variable",
-        ),
-        (
-            "-a always,exit -S open -F arch=b64",
-            27,
-            8,
-            "arch comes after the system calls that depend on it",
-        ),
-        (
-            "-a always,exit -F msgtype=1300",
-            19,
-            12,
-            "this list does not know msgtype",
-        ),
-        (
-            "-a always,exit -F fstype=tracefs",
-            19,
-            14,
-            "this list does not know fstype",
-        ),
-        (
-            "-a never,filesystem -F uid=0",
-            24,
-            5,
-            "this list does not know uid",
-        ),
-        (
-            "-a always,exit -C uid=0",
-            23,
-            1,
-            "-C does not compare uid with '0'",
-        ),
-        (
-            "-a always,exit -C uid=uid",
-            23,
-            3,
-            "-C does not compare uid with 'uid'",
-        ),
-        (
-            "-a always,exit -C uid=gid",
-            23,
-            3,
-            "-C does not compare uid with 'gid'",
-        ),
-        (
-            "-a always,exit -C uid>euid",
-            22,
-            1,
-            "-C has no such operator",
-        ),
-        (
-            "-a always,exit -C path=exe",
-            19,
-            4,
-            "-C does not compare 'path'",
-        ),
-        (
-            "-a always,exit -F key!=x",
-            22,
-            2,
-            "key has no such operator",
-        ),
-        ("-a always,exit -k ''", 19, 2, "this is no key"),
-        (
-            "-a always,exit -F 'path=/x",
-            19,
-            1,
-            "the quote does not end",
-        ),
+    let errors = parse("errors.rules", WRONG).unwrap_err();
+    let wrong = (1..).zip(WRONG.lines());
+    let wrong = wrong.filter(|(_, line)| !line.is_empty() && !line.starts_with("#"));
+    let numbers: Vec<usize> = wrong.map(|(number, _)| number).collect();
+    assert_eq!(
+        numbers,
+        errors.iter().map(|error| error.line).collect::<Vec<_>>()
+    );
+    assert!(errors.iter().all(|error| !error.expected.is_empty()));
+    let shown: Vec<String> = errors.iter().map(|error| format!("{error}\n")).collect();
+
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(SHOWN);
+    if std::env::var_os("KRSI_UPDATE").is_some() {
+        fs::write(&path, shown.join("\n")).unwrap();
+    }
+    let wanted = fs::read_to_string(&path).unwrap();
+    for (shown, wanted) in shown.iter().zip(wanted.split_inclusive("\n\n")) {
+        assert_eq!(shown.trim_end(), wanted.trim_end());
+    }
+    assert_eq!(shown.join("\n"), wanted);
+}
+
+/// No error can be made that is not among those.
+#[test]
+fn errors_are_all_errors() {
+    let made: HashSet<(&str, u32)> = WRONG
+        .lines()
+        .filter_map(|line| statement(line).err())
+        .map(|wrong| (wrong.by.file(), wrong.by.line()))
+        .collect();
+    for (file, source) in [
+        ("src/rule/lexer.rs", include_str!("../lexer.rs")),
+        ("src/rule/parse.rs", include_str!("../parse.rs")),
     ] {
-        assert_eq!(wrong(line), (column, width, message.into()), "{line}");
+        for (number, line) in (1..).zip(source.lines()) {
+            let good = !line.contains("Wrong::new(") || made.contains(&(file, number));
+            assert!(good, "nothing is wrong as {file}:{number} says");
+        }
+    }
+    let shown: HashSet<String> = parse("errors.rules", WRONG)
+        .unwrap_err()
+        .into_iter()
+        .flat_map(|error| [error.message, error.expected])
+        .collect();
+    let settings = SETTINGS.iter().filter_map(|(_, value)| *value);
+    let refused = REFUSED.iter();
+    let texts = refused
+        .map(|(option, why, _)| format!("{option}: {why}"))
+        .chain(settings.map(|(form, _)| form.to_string()))
+        .chain(
+            field::FIELDS
+                .iter()
+                .flat_map(|field| [field.kind.form(), field.ops.form()].map(String::from)),
+        );
+    for text in texts {
+        assert!(shown.contains(&text), "no error says: {text}");
     }
 }
 
@@ -501,16 +300,16 @@ fn errors() {
 fn limits() {
     let key = |length| format!("-w /etc -k {}", "k".repeat(length));
     assert!(parse("rules", &key(KEY_MAX)).is_ok());
-    assert_eq!(wrong(&key(KEY_MAX + 1)).2, "this is no key");
+    assert_eq!(wrong(&key(KEY_MAX + 1)), "this is no key");
 
     let path = |length| format!("-w /{}", "p".repeat(length - 1));
     assert!(parse("rules", &path(PATH_MAX - 1)).is_ok());
-    assert_eq!(wrong(&path(PATH_MAX)).2, "this path is too long");
+    assert_eq!(wrong(&path(PATH_MAX)), "this path is too long");
 
     let conditions = |count| format!("-a always,exit{}", " -F uid=0".repeat(count));
     assert!(parse("rules", &conditions(CONDITIONS_MAX)).is_ok());
     assert_eq!(
-        wrong(&conditions(CONDITIONS_MAX + 1)).2,
+        wrong(&conditions(CONDITIONS_MAX + 1)),
         "this condition is one too many"
     );
 }
@@ -552,44 +351,5 @@ fn labels_name_a_slot_or_a_part_of_it() {
     ] {
         let expected = (field, op, Value::Unsigned(number));
         assert_eq!(condition(text), expected, "{text}");
-    }
-    let long = format!("inode.{}", "a".repeat(32));
-    for slot in [
-        "",
-        "inode",
-        "inode.",
-        ".x",
-        "Inode.x",
-        "inode.X",
-        "inode.x:",
-        "inode.x:8",
-        "inode.x:8,3",
-        "inode.x:2,4",
-        "inode.x:8,0",
-        "inode.x:-8,4",
-        "inode.x:+8,4",
-        "inode.x:8,4,2",
-        &long,
-    ] {
-        let (column, _, message) = wrong(&format!("-a always,exit -F label[{slot}]=1"));
-        assert_eq!(
-            (column, message),
-            (19, format!("'{slot}' is no slot of a class")),
-            "{slot}"
-        );
-    }
-    let (_, _, message) = wrong("-a always,exit -F label=1");
-    assert_eq!(message, "label of what?");
-    for number in [
-        "-1",
-        "18446744073709551616",
-        "0x",
-        "1x",
-        "08",
-        "root",
-        "unset",
-    ] {
-        let (.., message) = wrong(&format!("-a always,exit -F label[inode.x]={number}"));
-        assert_eq!(message, format!("label[inode.x] has the value '{number}'"));
     }
 }
