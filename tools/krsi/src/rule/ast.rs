@@ -114,6 +114,17 @@ pub enum Condition {
     Compare { field: Field, op: Op, with: Field },
 }
 
+impl Condition {
+    /// `-F field=value`
+    pub fn equal(field: &'static str, value: Value) -> Self {
+        Self::Test {
+            field: Field::Named(field),
+            op: Op::Equal,
+            value,
+        }
+    }
+}
+
 /// A field by its name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]

@@ -24,6 +24,16 @@ impl Word {
         self.whole
     }
 
+    /// The word's first characters, `count` of them, and the rest.
+    pub fn split_at(&self, count: usize) -> (Self, Self) {
+        let part = |from: usize, to: usize| Self {
+            chars: self.chars[from..to].to_vec(),
+            columns: self.columns[from..to].to_vec(),
+            whole: self.part(from, to),
+        };
+        (part(0, count), part(count, self.chars.len()))
+    }
+
     /// The span of the characters from `start` to `end`, both counted in characters of the text.
     pub fn part(&self, start: usize, end: usize) -> Span {
         match (

@@ -70,10 +70,20 @@ fn statement(line: &str) -> Parsed<Option<Statement>> {
     }
     let mut parts = Parts::default();
     let mut words = words.iter();
-    while let Some(option) = words.next() {
-        parts.option(option, &mut words)?;
+    while let Some(word) = words.next() {
+        match with_value(word) {
+            Some((option, value)) => parts.option(&option, &mut std::iter::once(&value))?,
+            None => parts.option(word, &mut words)?,
+        }
     }
     parts.finish().map(Some)
+}
+
+/// An option of one letter whose value follows at once, as in `-pwa`.
+fn with_value(word: &Word) -> Option<(Word, Word)> {
+    let text = word.text();
+    let rest = text.strip_prefix('-')?;
+    (rest.len() > 1 && rest.starts_with(|c| "aAdwWSFCpkbefr".contains(c))).then(|| word.split_at(2))
 }
 
 /// What the line is about; one option of it says so.
@@ -154,7 +164,11 @@ pub const REFUSED: &[(&str, &str, &str)] = &[
 const OPTIONS: &str = "-a, -A, -d, -w, -W, -D or -l; -S, -F, -C, -p, -k; or a setting such as -b";
 
 impl Parts {
-    fn option(&mut self, option: &Word, words: &mut std::slice::Iter<'_, Word>) -> Parsed<()> {
+    fn option<'a>(
+        &mut self,
+        option: &Word,
+        words: &mut dyn Iterator<Item = &'a Word>,
+    ) -> Parsed<()> {
         let name = option.text();
         let mut value = |expected: &str| {
             words.next().ok_or_else(|| {
@@ -310,17 +324,24 @@ impl Parts {
         match head {
             Head::Rule(change, action, list) => self.rule(change, action, list),
             Head::Watch(change, path) => {
-                let conditions = self.conditions.first().map(|(_, at)| *at);
-                self.nothing_else(self.syscalls_at.or(conditions), "-w path", "-p and -k")?;
                 let all = Permissions {
                     read: true,
                     write: true,
                     execute: true,
                     attributes: true,
                 };
+                let (permissions, at) = self.permissions.unwrap_or((all, self.about));
+                // With more than a watch has, it is the rule that it is short for.
+                if self.syscalls_at.is_some() || !self.conditions.is_empty() {
+                    let mut long = self;
+                    long.permissions = Some((permissions, at));
+                    let dir = Condition::equal("dir", Value::Text(path));
+                    long.condition(dir, long.about)?;
+                    return long.rule(change, Action::Always, List::Exit);
+                }
                 let watch = Watch {
                     path,
-                    permissions: self.permissions.map_or(all, |(permissions, _)| permissions),
+                    permissions,
                     keys: self.keys,
                     places: Places {
                         head: self.about,
@@ -354,13 +375,10 @@ impl Parts {
         Err(Wrong::new(at, message, format!("{instead} on this line")))
     }
 
-    fn rule(self, change: Change, action: Action, list: List) -> Parsed<Statement> {
-        if let Some((_, at)) = self.permissions {
-            return Err(Wrong::new(
-                at,
-                "-p belongs to watches",
-                "-F perm=… in a rule",
-            ));
+    fn rule(mut self, change: Change, action: Action, list: List) -> Parsed<Statement> {
+        if let Some((permissions, at)) = self.permissions {
+            let perm = Condition::equal("perm", Value::Permissions(permissions));
+            self.condition(perm, at)?;
         }
         if let Some(at) = self.syscalls_at {
             if !matches!(list, List::Exit | List::IoUring) {

@@ -40,14 +40,8 @@ STRICTER = {
         r"-[aA] [a-z_]+,possible .*",
     "an empty name among system calls":
         r".* -S (openat,|,openat)( .*)?",
-    "-p without -w":
-        r"-a .* -F path=\S+ -p (r|rr|wa|rwxa)",
     "-p twice":
         r"-w \S+ -p r -p w",
-    "-w with more than -p and -k":
-        r"-w \S+ -[FS] \S+",
-    "an option and its value in one word":
-        r".*(-w/\S+|-aalways|-Fuid).*",
 }
 
 OPS = ("=", "!=", "<", "<=", ">", ">=", "&", "&=")

@@ -56,6 +56,7 @@ fn watches() {
     assert_eq!(one("-w /etc/passwd -p wa -k identity"), expected);
     // In any order.
     assert_eq!(one("-k identity -p aw -w /etc/passwd"), expected);
+    assert_eq!(one("-w/etc/passwd -pwa -kidentity"), expected);
 
     let Statement::Watch { change, watch } = one(r"-W /a\ b") else {
         panic!("a watch");
@@ -96,6 +97,20 @@ fn rules() {
     assert_eq!(read, expected);
     // All of them is none of them in particular.
     assert_eq!(rule("-a exit,always -S all").syscalls, [""; 0]);
+}
+
+#[test]
+fn watches_with_more_are_rules() {
+    let long = one("-a always,exit -S openat -F uid>=1000 -F dir=/srv -F perm=rw -k srv");
+    assert_eq!(one("-w /srv -p rw -S openat -F uid>=1000 -k srv"), long);
+    assert_eq!(
+        one("-w /srv -C uid!=euid"),
+        one("-a always,exit -C uid!=euid -F dir=/srv -F perm=rwxa")
+    );
+    assert_eq!(
+        one("-a deny,exit -F path=/x -p r"),
+        one("-a deny,exit -F path=/x -F perm=r")
+    );
 }
 
 #[test]
