@@ -175,6 +175,8 @@ struct Listed<'a> {
 #[derive(Serialize)]
 struct ListedRule<'a> {
     number: usize,
+    /// Whether it tests a cgroup that has ended.
+    ended: bool,
     #[serde(flatten)]
     rule: &'a rule::load::Described,
     #[serde(flatten)]
@@ -208,6 +210,7 @@ pub fn show(
                 .zip(rules)
                 .map(|(number, (rule, counters))| ListedRule {
                     number,
+                    ended: policy.ended.contains(&number),
                     rule,
                     counters: *counters,
                 })
@@ -232,6 +235,9 @@ pub fn show(
     if let Some(damage) = policy.and_then(InForce::damage) {
         ui::warn(&damage);
     }
+    if let Some(ended) = policy.and_then(InForce::ended) {
+        ui::warn(&ended);
+    }
     if rules.is_empty() {
         ui::print("No rules\n")?;
         return Ok(exit);
@@ -253,7 +259,7 @@ pub fn show(
                 listed.counters.errors.to_string(),
                 listed.rule.text.clone(),
             ],
-            listed.counters.errors > 0,
+            listed.counters.errors > 0 || listed.ended,
         );
     }
     ui::print(&table.render())?;

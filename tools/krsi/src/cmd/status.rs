@@ -63,6 +63,8 @@ struct Policy {
     /// Hooks that ask it, and that do not ask it any more.
     hooks: usize,
     damaged: Vec<String>,
+    /// Numbers of rules about a cgroup that has ended.
+    ended: Vec<usize>,
 }
 
 #[derive(Debug, Serialize)]
@@ -238,6 +240,7 @@ impl Policy {
             rules: policy.map_or(0, |policy| policy.description.rules.len()),
             hooks: policy.map_or(0, |policy| policy.hooks().len()) - damaged.len(),
             damaged,
+            ended: policy.map_or(Vec::new(), |policy| policy.ended.clone()),
         }
     }
 
@@ -249,6 +252,9 @@ impl Policy {
         let mut text = format!("{rules} rules on {hooks} hooks");
         if !self.damaged.is_empty() {
             let _ = write!(text, ", removed from {}", self.damaged.join(", "));
+        }
+        if !self.ended.is_empty() {
+            let _ = write!(text, ", {} about a cgroup that has ended", self.ended.len());
         }
         text
     }

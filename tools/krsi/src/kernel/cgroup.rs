@@ -5,7 +5,7 @@
 use super::{bpf, mounts};
 use crate::ui;
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fs::{self, File},
     io,
     os::{fd::AsFd, unix::fs::MetadataExt},
@@ -60,6 +60,14 @@ fn cgroup(dir: &Path) -> io::Result<Cgroup> {
 /// Where the cgroups are mounted.
 pub fn root() -> Option<PathBuf> {
     mounts::of_type("cgroup2").ok()?.into_iter().next()
+}
+
+/// The ids of all cgroups; none if this process may not see them all.
+pub fn ids() -> Option<HashSet<u64>> {
+    // That of the root. In a namespace of cgroups the root is another.
+    const ROOT: u64 = 1;
+    let ids: HashSet<u64> = paths().into_keys().collect();
+    ids.contains(&ROOT).then_some(ids)
 }
 
 /// What each id is called, from the root of the cgroups: `/` is the root.

@@ -40,6 +40,7 @@ use crate::{
     kernel::{
         bpf::{self, Map, NewMap, NewProgram},
         btf::Kernel,
+        cgroup,
         insn::Insn,
     },
 };
@@ -47,7 +48,7 @@ use libbpf_rs::libbpf_sys as sys;
 use rustix::fs::{flock, FlockOperation};
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     fs::{self, File},
     io,
     os::{
@@ -85,6 +86,9 @@ pub struct Described {
     pub action: String,
     pub keys: Vec<String>,
     pub hooks: Vec<String>,
+    /// Ids of the cgroups that it tests, by `cgroup` or `container`.
+    #[serde(default)]
+    pub cgroups: Vec<u64>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Serialize)]
@@ -101,6 +105,8 @@ pub struct InForce {
     pub counters: Vec<Counters>,
     /// Hooks that do not ask it any more, since somebody has removed what is pinned.
     pub damaged: Vec<String>,
+    /// Numbers of rules that test a cgroup which has ended: no task is in it, nor will be.
+    pub ended: Vec<usize>,
 }
 
 impl InForce {
@@ -108,6 +114,21 @@ impl InForce {
     pub fn hooks(&self) -> BTreeSet<String> {
         let rules = self.description.rules.iter();
         rules.flat_map(|rule| rule.hooks.iter().cloned()).collect()
+    }
+
+    /// What is to be said of rules about cgroups that have ended.
+    pub fn ended(&self) -> Option<String> {
+        let numbers: Vec<String> = self.ended.iter().map(ToString::to_string).collect();
+        let (rules, are) = match numbers.len() {
+            0 => return None,
+            1 => ("rule", "is"),
+            _ => ("rules", "are"),
+        };
+        Some(format!(
+            "{rules} {} {are} about a cgroup that has ended, and not about one that was made anew \
+             in its place; load the policy again",
+            numbers.join(", ")
+        ))
     }
 
     /// What is wrong with it.
@@ -249,7 +270,9 @@ impl Store {
                 description,
                 counters,
                 damaged: Vec::new(),
+                ended: Vec::new(),
             };
+            policy.ended = ended(&policy.description, cgroup::ids());
             for hook in policy.hooks() {
                 if !self.asks(&hook, generation)? {
                     policy.damaged.push(hook);
@@ -697,6 +720,19 @@ impl Made<'_> {
     }
 }
 
+/// The numbers of the rules that test a cgroup which is not among those that there are. None if
+/// it is not known which there are.
+fn ended(description: &Description, there: Option<HashSet<u64>>) -> Vec<usize> {
+    let Some(there) = there else {
+        return Vec::new();
+    };
+    (1..)
+        .zip(&description.rules)
+        .filter(|(_, rule)| rule.cgroups.iter().any(|id| !there.contains(id)))
+        .map(|(number, _)| number)
+        .collect()
+}
+
 fn describe(policy: &Policy) -> Description {
     let rules = policy.rules.iter().map(|rule| {
         let mut hooks: Vec<String> = Vec::new();
@@ -712,6 +748,7 @@ fn describe(policy: &Policy) -> Description {
             action: action_name(rule.action),
             keys: rule.keys.clone(),
             hooks,
+            cgroups: rule.cgroups(),
         }
     });
     Description {
@@ -1004,6 +1041,26 @@ mod tests {
         }
     }
 
+    #[test]
+    fn cgroups_that_have_ended() {
+        let described = |cgroups: &[u64]| Described {
+            file: "rules".into(),
+            line: 1,
+            text: String::new(),
+            action: "never".into(),
+            keys: Vec::new(),
+            hooks: Vec::new(),
+            cgroups: cgroups.to_vec(),
+        };
+        let rules = vec![described(&[]), described(&[7]), described(&[1, 8])];
+        let description = Description { rules };
+        let ended = |there| super::ended(&description, there);
+        assert_eq!(ended(Some(HashSet::from([1, 7, 8]))), [0; 0]);
+        assert_eq!(ended(Some(HashSet::from([1, 7]))), [3]);
+        assert_eq!(ended(Some(HashSet::from([1]))), [2, 3]);
+        assert_eq!(ended(None), [0; 0]);
+    }
+
     /// Rules that were put to the front stay in the order that they decide in.
     #[test]
     fn sources_keep_the_order() {
@@ -1014,6 +1071,7 @@ mod tests {
             action: "never".into(),
             keys: Vec::new(),
             hooks: Vec::new(),
+            cgroups: Vec::new(),
         };
         let rules = vec![
             described(3, "-A never,exit -S execve -F uid=1"),

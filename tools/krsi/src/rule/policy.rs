@@ -5,7 +5,7 @@
 
 use super::{hook::Hook, label::Label};
 use serde::Serialize;
-use std::net::Ipv6Addr;
+use std::{collections::BTreeSet, net::Ipv6Addr};
 
 pub use super::ast::Op;
 
@@ -167,6 +167,23 @@ pub struct Rule {
     pub action: Action,
     pub keys: Vec<String>,
     pub cases: Vec<Case>,
+}
+
+impl Rule {
+    /// The ids of the cgroups that are tested.
+    pub fn cgroups(&self) -> Vec<u64> {
+        let tests = self.cases.iter().flat_map(|case| &case.tests);
+        let ids = tests.filter_map(|test| match test {
+            Test::Number {
+                attr: Attr::Cgroup(_) | Attr::Container(_),
+                value,
+                ..
+            } => Some(*value),
+            _ => None,
+        });
+        let ids: BTreeSet<u64> = ids.collect();
+        ids.into_iter().collect()
+    }
 }
 
 /// What is in force at once: the first rule that matches decides.

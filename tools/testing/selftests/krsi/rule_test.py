@@ -452,6 +452,35 @@ def test_cgroup():
         group.rmdir()
 
 
+def test_cgroup_that_ends():
+    """A rule is about the cgroup that there was, and `krsi list` says that it has ended."""
+    group = CGROUPS / "krsi_rule"
+    script = 'echo 0 >"$1/cgroup.procs" && exec /bin/true'
+
+    def ended():
+        listed = run("list", "--json")
+        rules = [rule["number"] for rule in json.loads(listed.stdout)["rules"] if rule["ended"]]
+        equal(json.loads(run("status", "--json").stdout)["policy"]["ended"], rules)
+        equal("about a cgroup that has ended" in run("list").stderr, bool(rules))
+        return rules
+
+    group.mkdir()
+    with policy("-a never,exit -S execve -F path=/bin/false\n"
+                "-a deny,exit -S execve -F path=/bin/true -F cgroup=/krsi_rule\n"):
+        assert shell(script, group).returncode != 0
+        equal(ended(), [])
+        time.sleep(0.1)
+        group.rmdir()
+        equal(ended(), [2])
+        group.mkdir()
+        try:
+            equal(ended(), [2])
+            equal(shell(script, group).returncode, 0)
+        finally:
+            time.sleep(0.1)
+            group.rmdir()
+
+
 def test_container():
     first, second = "a1" * 32, "a1" * 31 + "b2"
     places = {
