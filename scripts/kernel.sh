@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# kernel.sh [debug|kasan|without|bench-boot]: configures and builds the kernel;
-# leaves build/bzImage, build/vmlinux and build/config (build/debug/ for the
-# debugging kernel, build/kasan/ for one with KASAN, build/without/ for one
-# without KRSI, build/bench-boot/ for one with many boot programs).
+# kernel.sh [debug|kasan|without|bench-boot [TARGET...]]: configures and builds
+# the kernel; leaves build/bzImage, build/vmlinux and build/config (build/debug/
+# for the debugging kernel, build/kasan/ for one with KASAN, build/without/ for
+# one without KRSI, build/bench-boot/ for one with many boot programs). With a
+# TARGET of Linux's make, only that is built.
 # BOOT_PROGRAMS= names the boot programs to be part of it, as
 # CONFIG_SECURITY_KRSI_BOOT_PROGRAMS does, instead of those that the variant has.
 
 . "$(dirname "$0")/lib.sh"
 
 variant=${1-}
+targets=("${@:2}")
 out=$BUILD${variant:+/$variant}
 obj=$BUILD/obj${variant:+-$variant}
 in_obj=$IN_TOP/build/obj${variant:+-$variant}
@@ -56,8 +58,14 @@ if ! fresh "$obj/.krsi-config" "$key" || [ ! -f "$obj/.config" ]; then
 	echo "$key" >"$obj/.krsi-config"
 fi
 
+log=$BUILD/log/kernel${variant:+-$variant}.log
+if [ ${#targets[@]} -gt 0 ]; then
+	stage "Building parts of the kernel${variant:+ ($variant)} with $jobs jobs"
+	logged "$log" "$TOP/scripts/enter" "${make[@]}" "${targets[@]}"
+	exit
+fi
 stage "Building the kernel${variant:+ ($variant)} with $jobs jobs"
-logged "$BUILD/log/kernel${variant:+-$variant}.log" "$TOP/scripts/enter" "${make[@]}" bzImage
+logged "$log" "$TOP/scripts/enter" "${make[@]}" bzImage
 cp "$obj/arch/x86/boot/bzImage" "$out/bzImage"
 ln -f "$obj/vmlinux" "$out/vmlinux"
 cp "$obj/.config" "$out/config"

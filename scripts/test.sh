@@ -5,9 +5,9 @@
 # own mistakes, runs KUnit, the selftests and the sample in it, then on
 # mainline's `bpf` LSM whatever has to come out the same there, and ends with
 # 'N passed, N failed, N skipped'. TESTS='a_test b_test' runs only those
-# programs; 'cargo' among them are the command's own tests, and 'boot' those of
-# what checks boot programs in a build. VARIANT=kasan has KASAN in the kernel
-# instead of lockdep.
+# programs; 'cargo' among them are the command's own tests, 'boot' those of what
+# checks boot programs in a build, and 'without' whether Linux can be built
+# without KRSI. VARIANT=kasan has KASAN in the kernel instead of lockdep.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -44,7 +44,7 @@ if [ -n "${TESTS:-}" ]; then
 fi
 
 # Programs that want a command line of their own, below.
-mapfile -t ordinary < <(printf '%s\n' "${all[@]}" | grep -vxE 'inactive_test|both_test|blob_none_test|bootconfig_test|cargo|boot' || :)
+mapfile -t ordinary < <(printf '%s\n' "${all[@]}" | grep -vxE 'inactive_test|both_test|blob_none_test|bootconfig_test|cargo|boot|without' || :)
 # Programs that have something to say where no LSM runs programs.
 mapfile -t neither < <(printf '%s\n' "${all[@]}" | grep -xE 'inactive_test|tool_test.py' || :)
 
@@ -97,6 +97,18 @@ if [ -z "${TESTS:-}" ] || wanted boot; then
 		"$TOP/scripts/boot_test.sh" 2>&1 || status=$?
 		echo "# krsi-test: end boot $status"
 	} >"$out/krsi-boot-check.cargo"
+fi
+if [ -z "${TESTS:-}" ] || wanted without; then
+	stage "Testing that Linux can be built without KRSI"
+	{
+		result=FAILED status=0
+		# What the series edits.
+		"$TOP/scripts/kernel.sh" without prepare arch/x86/net/ fs/bpf_fs_kfuncs.o \
+			kernel/audit.o kernel/auditsc.o kernel/bpf/ kernel/capability.o \
+			security/ 2>&1 || status=$?
+		grep -E '(error|warning)[:[]' "$BUILD/log/kernel-without.log" || [ "$status" != 0 ] || result=ok
+		printf 'running 1 test\ntest builds ... %s\n# krsi-test: end without 0\n' "$result"
+	} >"$out/krsi-without.cargo"
 fi
 # The tests in Python are of the command, and so are those of rules.
 ! printf '%s\n' "${all[@]}" | grep -qE '\.py$|^rule_' || "$TOP/scripts/tools.sh"

@@ -13,6 +13,8 @@ use crate::{
 };
 use core::{cell::UnsafeCell, mem::MaybeUninit, ptr::NonNull};
 
+// What it needs of C is declared for KRSI only.
+#[cfg(CONFIG_SECURITY_KRSI)]
 pub mod load;
 pub mod map;
 
