@@ -38,9 +38,11 @@
 	FRAME_END;							\
 	je	__SCT__krsi_chain_##C##_##LAST;				\
 	RET;								\
+	.if	LAST > 1; /* else nothing goes there */			\
 .Ldecided_##C:								\
 	FRAME_END;							\
 	RET;								\
+	.endif;								\
 	SYM_FUNC_END(krsi_chain_run_##C);
 
 KRSI_FOR_EACH_CHAIN(DEFINE_CHAIN)
