@@ -416,6 +416,10 @@ const HOOK_CLASSES: [Class; COUNT] = [
 /// after they were registered, and when the programs are in the table. `between` is called between
 /// some of them. May sleep.
 pub(super) fn switch(between: impl Fn()) {
+    // First what sees inodes that get a name: those that are seen when they are made do not count
+    // as old, and would be without what is said of them then for good.
+    blob::refresh_xattrs();
+    between();
     for (hook, class) in HOOKS.iter().zip(HOOK_CLASSES) {
         if let Some(key) = hook.active_key() {
             if hooked(class) {
@@ -429,5 +433,4 @@ pub(super) fn switch(between: impl Fn()) {
     blob::refresh(Class::cred);
     between();
     blob::refresh(Class::task);
-    blob::refresh_xattrs();
 }
