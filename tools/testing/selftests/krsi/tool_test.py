@@ -30,7 +30,7 @@ KRSI = os.environ.get("KRSI", "krsi")
 OBJECTS = pathlib.Path.cwd()
 STATS = pathlib.Path("/proc/sys/kernel/bpf_stats_enabled")
 
-SUCCESS, ERROR, USAGE, INACTIVE = 0, 1, 2, 3
+SUCCESS, ERROR, USAGE, INACTIVE, BUG = 0, 1, 2, 3, 5
 
 ENFORCED_BY = next((lsm for lsm in LSMS if lsm in ("krsi", "bpf")), None)
 
@@ -479,6 +479,27 @@ def test_blobs():
     finally:
         equal(run("blobs", "release", "inode", "tool").returncode, SUCCESS)
     equal([slot for slot in document("blobs")["slots"] if slot["name"] == "tool"], [])
+
+
+def test_a_program_that_the_verifier_refuses():
+    """Whatever the reason: the command has made that program, and the rules before stay."""
+    rules = "-a never,exit -S connect -F raddr=192.0.2.1\n"
+    if not ACTIVE:
+        equal(run("load", "-", input=rules).returncode, INACTIVE)
+        return
+    equal(run("load", "-", input="-a never,exit -S acct -F uid=0\n").returncode, SUCCESS)
+    try:
+        before = document("list")
+        with pinned("refuse"):
+            error = document("load", "-", status=BUG, input=rules)["error"]
+            assert "socket_connect: this is a bug in krsi" in error["message"], error
+            log = pathlib.Path(error["hint"].rpartition(" ")[2])
+            assert "cannot use helper bpf_probe_read_kernel" in log.read_text(), error
+            log.unlink()
+            equal(document("list"), before)
+        equal(run("load", "-", input=rules).returncode, SUCCESS)
+    finally:
+        equal(run("unload").returncode, SUCCESS)
 
 
 if __name__ == "__main__":
