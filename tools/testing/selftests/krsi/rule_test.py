@@ -1607,7 +1607,11 @@ FORMS = ["-S openat -F uid=#", "-S openat -F uid=# -F path=/no/such%", "-S opena
          "-S openat -F path=/no/such# -F exe!=/none%", "-S rename -F dir=/no/# -F exe=/none%",
          "-S execve -F path=/bin/none -F argv=#", "-S execve -F argv[1]=# -F env[A]=%",
          "-S read -F inode=# -F devmajor=%", "-S connect -F raddr=192.0.2.% -F rport=#",
-         "-S sethostname,acct,reboot -F uid=#", "-S socket -F a0=# -F a1=% -F uid=#"]
+         "-S sethostname,acct,reboot -F uid=#", "-S socket -F a0=# -F a1=% -F uid=#",
+         "-S openat -F dir=/no/# -F label[inode.kept]!=%", "-S openat -F label[cred.rule]=# -F uid=%",
+         "-S execve -F path=/bin/none% -F label[inode.kept:0,4]=# -F argv=%",
+         "-S connect,sendto -F raddr=192.0.2.% -F label[sock.rule]&# -F saddr_fam!=%",
+         "-S openat -F container!=host -F path=/no/such# -F label[file.rule]>=%"]
 
 
 def random_rules(chance):
