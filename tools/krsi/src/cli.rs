@@ -69,7 +69,9 @@ pub enum Command {
     /// comm, cgroup, container, pexe, raddr, rport. Each mistake is shown with its line, its column
     /// and what was expected. Rules are compiled, too; only the kernel's verifier has not seen the
     /// programs then. An event is a JSON object with `hook` or `syscall`, and fields called as in
-    /// rules: path, perm, exe, uid and so on; `label` is an object, {"inode.origin": 1}. Labels are
+    /// rules: path, perm, exe, uid and so on; `label` is an object, {"inode.origin": 1}. Of audit's
+    /// records that is an event which they say of a call or a hook; a rule that tests what they do
+    /// not say, or say as it was when the call had ended, is said to be undecided. Labels are
     /// those of the file krsi/blobs in securityfs; if it cannot be read, they are taken for
     /// granted, with a note.
     #[command(after_help = EXIT)]
@@ -266,7 +268,8 @@ pub struct Check {
     /// Tell which rule decides this event, and why
     #[arg(long, value_name = "JSON")]
     pub event: Vec<String>,
-    /// The same for a file of events, one a line; what krsi exec --json writes will do
+    /// The same for a file of events, one a line; what krsi exec --json writes will do, and
+    /// audit's log, as auditd writes it or ausearch --raw
     #[arg(long, value_name = "FILE")]
     pub events: Vec<PathBuf>,
     /// Take users from this file instead of /etc/passwd

@@ -432,6 +432,39 @@ fn events_are_decided() {
     assert!(wrong.err.contains("--event is no event"), "{}", wrong.err);
 }
 
+/// What auditd has written, and what of it rules cannot be asked about.
+#[test]
+fn events_of_audit() {
+    let rules = Path::new(env!("CARGO_TARGET_TMPDIR")).join("audit.rules");
+    let text = "-a deny,exit -S openat -F path=/etc/krsi-dump\n\
+                -a never,exit -S connect -F raddr=127.0.0.0/8\n";
+    fs::write(&rules, text).unwrap();
+    let rules = rules.to_str().unwrap();
+    let run = run(&["check", rules, "--events", "rules/audit.log", "--json"]);
+    let events = &parsed(&run.out)["events"];
+    // The one that KRSI has recorded, and a connection.
+    for (number, rule, hook) in [(2, 1, "file_open"), (5, 2, "socket_connect")] {
+        let decision = &events[number]["decisions"][0];
+        let decided = (&decision["rule"], &decision["hook"]);
+        assert_eq!(decided, (&json!(rule), &json!(hook)));
+    }
+    // A name beneath a descriptor.
+    assert_eq!((run.status, &events[1]["decisions"]), (1, &Value::Null));
+    assert!(events[1]["lacks"].as_str().unwrap().contains("'path'"));
+
+    let broken = Path::new(env!("CARGO_TARGET_TMPDIR")).join("broken.log");
+    fs::write(
+        &broken,
+        "type=DAEMON_START msg=audit(1.0:1): op=start\ntype=\n",
+    )
+    .unwrap();
+    let broken = broken.to_str().unwrap();
+    let run = self::run(&["check", rules, "--events", broken]);
+    assert_eq!(run.status, 1);
+    let message = format!("{broken}:2 is no record of audit");
+    assert!(run.err.contains(&message), "{}", run.err);
+}
+
 /// What another machine has, and what was recorded there.
 #[test]
 fn events_of_another_machine() {

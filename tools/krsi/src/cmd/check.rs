@@ -7,7 +7,7 @@ use crate::{
     cli,
     error::{Error, Exit, Result},
     rule::{
-        self,
+        self, auditd,
         elsewhere::Elsewhere,
         emit::{emit, Anywhere},
         eval::{eval, Decision, Event},
@@ -105,7 +105,7 @@ pub fn run(args: &cli::Check) -> Result<Exit> {
                 .map(|hook| hook.name)
                 .collect(),
         );
-        for event in events(args, &system)? {
+        for event in events(args, &system, &mut report.notes)? {
             let decided = eval(&lowered.policy, &event, &system);
             let (decisions, lacks) = match decided {
                 Ok(decisions) => (Some(decisions), None),
@@ -148,25 +148,29 @@ fn compile(lowered: &Lowered) -> Option<SyntaxError> {
 }
 
 /// The events of the command line and of the files.
-fn events(args: &cli::Check, system: &Elsewhere) -> Result<Vec<Event>> {
+fn events(args: &cli::Check, system: &Elsewhere, notes: &mut Vec<String>) -> Result<Vec<Event>> {
     let mut events = Vec::new();
-    let mut add =
-        |place: &str, text: &str| {
-            match event(text, system) {
-            Ok(event) => events.extend(event),
-            Err(error) => return Err(Error::new(format!("{place} is no event: {error}")).hint(
-                r#"for example {"syscall":"openat","path":"/etc/passwd","perm":"w","uid":0}"#,
-            )),
-        }
-            Ok(())
-        };
     for text in &args.event {
-        add("--event", text)?;
+        events.extend(event("--event", text, system)?);
     }
     for path in &args.events {
-        for (number, line) in (1..).zip(read(path)?.lines()) {
+        let text = read(path)?;
+        let file = path.display();
+        if auditd::is_log(&text) {
+            let log = auditd::read(&text, system)
+                .map_err(|line| Error::new(format!("{file}:{line} is no record of audit")))?;
+            if log.others > 0 {
+                let others = log.others;
+                notes.push(format!(
+                    "{file}: passed over events that are no system calls of x86: {others}"
+                ));
+            }
+            events.extend(log.events);
+            continue;
+        }
+        for (number, line) in (1..).zip(text.lines()) {
             if !line.trim().is_empty() {
-                add(&format!("{}:{number}", path.display()), line)?;
+                events.extend(event(&format!("{file}:{number}"), line, system)?);
             }
         }
     }
@@ -175,14 +179,20 @@ fn events(args: &cli::Check, system: &Elsewhere) -> Result<Vec<Event>> {
 
 /// An event, as it is written for this command or by `krsi exec --json`, of which there are lines
 /// that are none.
-fn event(text: &str, system: &Elsewhere) -> serde_json::Result<Option<Event>> {
-    let object: serde_json::Value = serde_json::from_str(text)?;
-    match recorded::event(&object, system) {
-        None if recorded::is_remark(&object) => Ok(None),
-        // From the text, so that errors have their place.
-        None => serde_json::from_str(text).map(Some),
-        event => Ok(event),
-    }
+fn event(place: &str, text: &str, system: &Elsewhere) -> Result<Option<Event>> {
+    let read = || {
+        let object: serde_json::Value = serde_json::from_str(text)?;
+        match recorded::event(&object, system) {
+            None if recorded::is_remark(&object) => Ok(None),
+            // From the text, so that errors have their place.
+            None => serde_json::from_str(text).map(Some),
+            event => Ok(event),
+        }
+    };
+    read().map_err(|error| {
+        Error::new(format!("{place} is no event: {error}"))
+            .hint(r#"for example {"syscall":"openat","path":"/etc/passwd","perm":"w","uid":0}"#)
+    })
 }
 
 fn text(report: &Report, lowered: Option<&Lowered>) -> String {

@@ -525,7 +525,7 @@ fn text(text: Text, how: How, value: &str, equal: bool, system: &dyn System) -> 
 }
 
 /// A path as the kernel writes it.
-fn tidy(path: &str) -> String {
+pub(super) fn tidy(path: &str) -> String {
     let parts = path
         .split('/')
         .filter(|part| !part.is_empty() && *part != ".");

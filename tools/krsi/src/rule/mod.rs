@@ -11,7 +11,7 @@
 //! - `lower`: statements become a policy, with the help of `system` and `elsewhere`;
 //! - `policy`: rules with everything resolved;
 //! - `eval`: what a policy decides about an event, rule by rule: what the rest has to agree with;
-//! - `recorded`: events from what `krsi exec` has written;
+//! - `recorded`, `auditd`: events from what `krsi exec` and auditd have written;
 //! - `plan`: how a hook's rules are looked for;
 //! - `asm`, `emit`: a plan becomes programs;
 //! - `load`: programs come into force;
@@ -19,6 +19,7 @@
 
 mod asm;
 pub mod ast;
+pub mod auditd;
 pub mod elsewhere;
 pub mod emit;
 mod errno;

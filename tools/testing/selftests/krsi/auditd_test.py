@@ -3,6 +3,7 @@
 """KRSI's audit records as the tools of auditd find them: auditd, ausearch, aureport."""
 
 import contextlib
+import json
 import os
 import pathlib
 import re
@@ -232,6 +233,52 @@ def test_task_without_context():
             equal(len(ausearch(log, "-k", "krsi-key")), 1)
         else:
             equal(len(ausearch(log, "-m", "KERNEL_OTHER", "--just-one")), 1)
+
+
+def test_check_decides_records():
+    """krsi check takes the records for events: what was opened, connected to and executed."""
+    script = ("import os, socket\n"
+              "os.chdir('/var/tmp')\n"
+              "os.close(os.open('krsi a', os.O_CREAT | os.O_WRONLY))\n"
+              "descriptor = os.open('/var/tmp', os.O_PATH)\n"
+              "os.close(os.open('krsi a', os.O_RDONLY, dir_fd=descriptor))\n"
+              "socket.socket(type=socket.SOCK_DGRAM).connect(('127.0.0.1', 99))\n"
+              "os.unlink('krsi a')\n"
+              "os.execv('/bin/true', ['true', 'x y'])\n")
+    true = os.path.realpath("/bin/true")
+    rules = ("-a deny,exit -S openat -F 'path=/var/tmp/krsi a'\n"
+             "-a deny=EACCES,exit -S connect -F raddr=127.0.0.1 -F rport=99 -F auid=unset\n"
+             "-a deny=EBUSY,exit -S unlink -F dir=/var/tmp -F filetype=file\n"
+             f"-a deny=EAGAIN,exit -S execve -F path={true} -F 'argv[1]=x y' -F uid=0\n"
+             "-a never,exit -S execve -F exe=/none\n")
+    with auditd() as log:
+        calls = ("openat", "connect", "unlink", "execve")
+        added = run("auditctl", "-a", "always,exit", "-F", "arch=b64",
+                    *(word for call in calls for word in ("-S", call)),
+                    "-F", f"ppid={os.getpid()}", "-k", "check")
+        equal(added.returncode, 0, added.stderr)
+        try:
+            with subprocess.Popen([sys.executable, "-c", script]) as child:
+                pass
+            equal(child.returncode, 0)
+            wait_for(log, 'a1=782079')
+        finally:
+            run("auditctl", "-D")
+        records = run("ausearch", "--input", str(log), "--raw", "--pid", str(child.pid)).stdout
+        for name, text in (("records", records), ("rules", rules)):
+            log.with_name(name).write_text(text)
+        done = run("krsi", "check", str(log.with_name("rules")), "--json",
+                   "--events", str(log.with_name("records")))
+    read = json.loads(done.stdout)
+    equal(read["errors"], [])
+    found = [(event["event"]["syscall"], decision["errno"])
+             for event in read["events"] for decision in event["decisions"] or [] if decision["rule"]]
+    equal(found, [("openat", 1), ("connect", 13), ("unlink", 16), ("execve", 11)])
+    # Names beneath a descriptor are not known, nor is who had executed Python.
+    lacks = {(event["event"]["syscall"], event["lacks"].split("'")[1])
+             for event in read["events"] if event["lacks"]}
+    equal(lacks, {("openat", "path"), ("execve", "exe")})
+    equal(done.returncode, 1)
 
 
 if __name__ == "__main__":
