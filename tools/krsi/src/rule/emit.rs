@@ -63,7 +63,7 @@ pub const COUNTERS_SIZE: usize = 24;
 pub fn rank(policy: &Policy, index: Index) -> u32 {
     let rule = policy.rules.get(index as usize);
     let allows = rule.is_none_or(|rule| rule.action.errno() == 0);
-    index << 1 | u32::from(allows)
+    (index << 1) | u32::from(allows)
 }
 
 /// The bit of a rank that says so.

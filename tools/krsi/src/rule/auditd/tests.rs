@@ -15,7 +15,7 @@ fn log(text: &str) -> Log {
 /// The events of a text as JSON.
 fn shown(text: &str) -> Vec<Value> {
     let events = log(text).events;
-    let shown = events.iter().map(|event| serde_json::to_value(event));
+    let shown = events.iter().map(serde_json::to_value);
     shown.map(Result::unwrap).collect()
 }
 

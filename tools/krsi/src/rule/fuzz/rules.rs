@@ -661,12 +661,12 @@ fn label_event(
     let unread = !(absent && hook.address().is_some()) && chance.one_in(3);
     for label in labels {
         let key = (label.class, label.slot.number);
-        if !unsaid.slots.contains_key(&key) {
+        unsaid.slots.entry(key).or_insert_with(|| {
             let often = if label.slot.kept { 2 } else { 8 };
             let bytes = bytes(chance, label.slot.size);
             let there = !(unread && chance.one_in(often));
-            unsaid.slots.insert(key, there.then_some(bytes));
-        }
+            there.then_some(bytes)
+        });
         let value = match &unsaid.slots[&key] {
             _ if unsaid.is_absent(label.class) => None,
             None => continue,
