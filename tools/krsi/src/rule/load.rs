@@ -42,6 +42,7 @@ use crate::{
         btf::Kernel,
         cgroup,
         insn::Insn,
+        securityfs::Securityfs,
     },
 };
 use libbpf_rs::libbpf_sys as sys;
@@ -296,6 +297,14 @@ impl Store {
 
     /// Puts a policy into force instead of the one that is.
     pub fn replace(&self, lowered: &Lowered) -> Result {
+        // Elsewhere the kernel has nothing of what programs call, and refuses them.
+        let krsi = Securityfs::new(Path::new("/sys/kernel/security")).require_krsi();
+        if let Some(error) = krsi
+            .err()
+            .filter(|error| error.exit_status() == Exit::Inactive)
+        {
+            return Err(error);
+        }
         let kernel = Kernel::load().map_err(|error| failed("read the kernel's types", &error))?;
         let plan = plan(&lowered.policy);
         let programs = emit::emit(&lowered.policy, &plan, &Kernels(&kernel)).map_err(|failed| {

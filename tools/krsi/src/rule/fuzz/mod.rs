@@ -324,7 +324,7 @@ impl<'a> Judge<'a> {
             tests.collect::<Vec<_>>()
         };
         let depends = |index: &usize| answers[*index].is_none();
-        // A rule that would decide before this one, whatever is out of reach, as it does in lookups.
+        // A rule that would decide first, whatever is out of reach, as it does in lookups.
         let behind = |index: &usize| {
             let own = untold(*index);
             let mut others = (0..*index).filter(depends).flat_map(untold);
