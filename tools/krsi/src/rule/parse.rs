@@ -164,11 +164,7 @@ pub const REFUSED: &[(&str, &str, &str)] = &[
 const OPTIONS: &str = "-a, -A, -d, -w, -W, -D or -l; -S, -F, -C, -p, -k; or a setting such as -b";
 
 impl Parts {
-    fn option<'a>(
-        &mut self,
-        option: &Word,
-        words: &mut dyn Iterator<Item = &'a Word>,
-    ) -> Parsed<()> {
+    fn option(&mut self, option: &Word, words: &mut dyn Iterator<Item = &Word>) -> Parsed<()> {
         let name = option.text();
         let mut value = |expected: &str| {
             words.next().ok_or_else(|| {
