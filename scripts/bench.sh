@@ -55,7 +55,7 @@ matches() { [ -z "$rows" ] || [[ $1 =~ $rows ]]; }
 # boot NAME VARIANT [VARIABLE=VALUE...]: one virtual machine; what it measures
 # goes to raw/NAME.
 boot() {
-	local file=$out/raw/$1 variant=$2 lsm=$lsms kernel=$out/bzImage
+	local file=$out/raw/$1 variant=$2 lsm=$lsms kernel=$out/bzImage more=${reserve:-}
 	local command=("$IN_TOP/build/bench/bin/bench")
 	shift 2
 	case $variant in
@@ -63,23 +63,28 @@ boot() {
 	without) kernel=$BUILD/without/bzImage ;;
 	*) lsm+=,$variant ;;
 	esac
+	# Programs in the image run for each object that is made: only where they are
+	# what is measured.
+	[ -n "${programs:-}" ] || more+=" krsi.boot=off"
 	[ -z "${reserve:-}" ] || command+=(-b)
 	command+=("${regex:-$rows}")
 	stage "Measuring $(basename "$file")"
-	env KERNEL="$kernel" CONSOLE="$file.console" "APPEND=lsm=$lsm $append ${reserve:-} ${APPEND:-}" "$@" \
+	env KERNEL="$kernel" CONSOLE="$file.console" "APPEND=lsm=$lsm $append $more ${APPEND:-}" "$@" \
 		"$TOP/scripts/vm" "${command[*]@Q}" >"$file" ||
 		die "measuring $(basename "$file") failed; see ${file#"$TOP"/} and its .console"
 }
 
-# wants_blobs: whether rows are asked for that need space for slots in blobs.
-wants_blobs() {
+# wants ROW...: whether one of these rows is asked for.
+wants() {
 	local row
-	for row in {task,inode,file,cred,inode_kept,inode_boot,cred_boot}_blob/{noop,get,first} \
-		object/{cred,task,file,inode}-reserved; do
+	for row; do
 		! matches "$row" || return 0
 	done
 	return 1
 }
+
+blobs=({task,inode,file,cred,inode_kept}_blob/{noop,get,first} object/{cred,task,file,inode}-reserved)
+boot_blobs=({inode,cred}_boot_blob/{noop,get,first})
 
 # boot_time NAME: adds the time at which the kernel started init.
 boot_time() {
@@ -124,12 +129,17 @@ for ((round = 1; round <= rounds; round++)); do
 		fi
 		boot_time "$variant.$round"
 	done
-	# On its own, because it makes objects larger. bench_report.py knows how much.
-	if [[ " ${variants[*]} " == *" krsi "* ]] && wants_blobs; then
-		clocked=(CPUS=2)
-		[ "$clock" = wall ] || clocked=(ICOUNT=1)
+	[[ " ${variants[*]} " == *" krsi "* ]] || continue
+	# On their own, because they make objects larger. bench_report.py knows how much.
+	clocked=(CPUS=2)
+	[ "$clock" = wall ] || clocked=(ICOUNT=1)
+	if wants "${blobs[@]}"; then
 		reserve="krsi.blob=cred:64,task:64,file:64,inode:64 krsi.xattrs=1" \
 			boot "krsi.$round.blob" krsi "${clocked[@]}"
+	fi
+	if wants "${boot_blobs[@]}"; then
+		programs=y reserve=krsi.xattrs=0 regex=_boot_blob/ \
+			boot "krsi.$round.boot" krsi "${clocked[@]}"
 	fi
 done
 

@@ -157,9 +157,6 @@ def behind(results: Results) -> list[str]:
         quotient = ratio(results, name)
         if quotient is None or row.unit in ("x", "calls/s"):
             continue
-        # Boot programs are in the kernel for all, and their slots in KRSI's objects.
-        if name.startswith("object/"):
-            continue
         if quotient > 1 + max(TOLERANCE, row.spread("krsi"), row.spread("bpf")):
             names.append(name)
     return names

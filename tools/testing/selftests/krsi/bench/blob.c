@@ -92,8 +92,10 @@ static unsigned int slot_of(const char *class, const char *name, const char *cla
 	fd = open(BLOBS, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return 0;
-	len = snprintf(line, sizeof(line), "claim %s %s %s", class, name, claim);
-	len = write(fd, line, len);
+	if (claim) {
+		len = snprintf(line, sizeof(line), "claim %s %s %s", class, name, claim);
+		len = write(fd, line, len);
+	}
 	close(fd);
 	if (len < 0)
 		return 0;
@@ -109,7 +111,7 @@ static unsigned int slot_of(const char *class, const char *name, const char *cla
 	return number;
 }
 
-/* The last ones are of slots of boot programs, which not every kernel has. */
+/* The last ones are of slots of boot programs, which cannot be claimed. */
 static const struct {
 	const char *op;
 	const char *class;
@@ -131,9 +133,9 @@ static const struct {
 	  no_object },
 	{ "inode_kept_blob", "inode", "bench-kept", "8 xattr=yes", "file_ioctl", "blob_kept",
 	  use_file, make_file, drop_file },
-	{ "inode_boot_blob", "inode", PROVENANCE_ORIGIN, "16", "file_ioctl", "blob_origin",
+	{ "inode_boot_blob", "inode", PROVENANCE_ORIGIN, NULL, "file_ioctl", "blob_origin",
 	  use_file, make_file, drop_file },
-	{ "cred_boot_blob", "cred", PROVENANCE_RUNNING, "16", "task_getsid", "blob_running",
+	{ "cred_boot_blob", "cred", PROVENANCE_RUNNING, NULL, "task_getsid", "blob_running",
 	  use_cred, no_object, no_object },
 };
 
