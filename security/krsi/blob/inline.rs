@@ -32,11 +32,11 @@ fn insn(code: u32, dst: u8, src: u8, off: i16, imm: i32) -> bindings::bpf_insn {
 }
 
 fn class(insn: &bindings::bpf_insn) -> u32 {
-    insn.code as u32 & 0x07
+    u32::from(insn.code) & 0x07
 }
 
 fn mode(insn: &bindings::bpf_insn) -> u32 {
-    insn.code as u32 & 0xe0
+    u32::from(insn.code) & 0xe0
 }
 
 /// `dst = *(size *)(src + off)`
@@ -211,12 +211,12 @@ fn reads(insn: &bindings::bpf_insn) -> Option<u16> {
 
     match class(insn) {
         bindings::BPF_ALU | bindings::BPF_ALU64 => {
-            let second = if insn.code as u32 & 0x08 == bindings::BPF_X {
+            let second = if u32::from(insn.code) & 0x08 == bindings::BPF_X {
                 src
             } else {
                 0
             };
-            Some(match insn.code as u32 & 0xf0 {
+            Some(match u32::from(insn.code) & 0xf0 {
                 bindings::BPF_MOV => second,
                 _ => dst | second,
             })

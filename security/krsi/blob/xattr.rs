@@ -100,7 +100,7 @@ static BOOT: Atomic<u32> = Atomic::new(0);
 
 /// What [`RESERVED`] is without a boot parameter.
 pub(super) const DEFAULT: u32 = bindings::CONFIG_SECURITY_KRSI_XATTRS;
-const _: () = assert!(DEFAULT <= MAX);
+const _: () = assert!(MAX.checked_sub(DEFAULT).is_some());
 
 /// The callbacks. The first two are always on.
 ///
@@ -376,11 +376,12 @@ impl<'a> Label<'a> {
     fn publish(&self, value: Option<&[u8]>) -> Result {
         let inode = self.inode;
 
-        // SAFETY: By the type invariant.
-        let made = !self.kept.boot
-            || unsafe { boot::initialise(Class::inode, inode.cast(), (*inode).i_security) };
-        if !made {
-            return Err(EAGAIN);
+        if self.kept.boot {
+            // SAFETY: By the type invariant.
+            let made = unsafe { boot::initialise(Class::inode, inode.cast(), (*inode).i_security) };
+            if !made {
+                return Err(EAGAIN);
+            }
         }
         self.settle(READY, || {
             if let Some(value) = value {
@@ -646,7 +647,7 @@ pub(crate) unsafe fn collect(
         let filled = unsafe { core::slice::from_raw_parts_mut(xattrs, *count as usize) };
 
         if let Some(xattr) = filled.iter_mut().find(|xattr| xattr.name == name) {
-            // SAFETY: A buffer of ours.
+            // INVARIANT: A buffer of ours.
             drop(Buffer(xattr.value, xattr.value_len));
             xattr.value = value.into_raw();
         } else if !value.is_zero() {

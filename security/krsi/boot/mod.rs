@@ -99,11 +99,12 @@ fn made_to_fail(_object: &str) -> bool {
     #[cfg(CONFIG_SECURITY_KRSI_KUNIT_TEST)]
     {
         let text = FAIL.load(Relaxed);
+        if text.is_null() {
+            return false;
+        }
         // SAFETY: What was given to `krsi_boot_fail_setup` is a C string, and stays.
-        !text.is_null()
-            && _object
-                .as_bytes()
-                .ends_with(unsafe { CStr::from_char_ptr(text.cast()) }.to_bytes())
+        let suffix = unsafe { CStr::from_char_ptr(text.cast()) };
+        _object.as_bytes().ends_with(suffix.to_bytes())
     }
     #[cfg(not(CONFIG_SECURITY_KRSI_KUNIT_TEST))]
     {
