@@ -2,7 +2,7 @@
 
 //! The command line. `--help`, the man pages and the completions are made from this.
 
-use crate::error::Error;
+use crate::{error::Error, kernel::securityfs};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use std::{path::PathBuf, time::Duration};
@@ -113,7 +113,7 @@ pub struct Output {
 #[derive(Debug, Args)]
 pub struct Source {
     /// Where securityfs is mounted, or a copy of its files
-    #[arg(long, value_name = "DIR", default_value = "/sys/kernel/security")]
+    #[arg(long, value_name = "DIR", default_value = securityfs::MOUNT)]
     pub securityfs: PathBuf,
 }
 

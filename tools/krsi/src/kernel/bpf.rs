@@ -193,6 +193,21 @@ pub struct NewMap<'a> {
     pub types: Option<(&'a OwnedFd, u32, u32)>,
 }
 
+impl<'a> NewMap<'a> {
+    /// An array of one value, of so many bytes.
+    pub fn single(name: &'a str, value: usize) -> Self {
+        Self {
+            kind: sys::BPF_MAP_TYPE_ARRAY,
+            name,
+            key: 4,
+            value,
+            entries: 1,
+            flags: 0,
+            types: None,
+        }
+    }
+}
+
 /// Makes a map.
 pub fn create(map: &NewMap<'_>) -> io::Result<OwnedFd> {
     let mut options = sys::bpf_map_create_opts {
@@ -217,15 +232,7 @@ pub fn create(map: &NewMap<'_>) -> io::Result<OwnedFd> {
 /// The kernel does so when a map of maps was changed, so that whoever changed it knows that what
 /// was in it before is in nobody's hands.
 pub fn wait_for_programs() -> io::Result<()> {
-    let inner = create(&NewMap {
-        kind: sys::BPF_MAP_TYPE_ARRAY,
-        name: "krsi_inner",
-        key: 4,
-        value: 4,
-        entries: 1,
-        flags: 0,
-        types: None,
-    })?;
+    let inner = create(&NewMap::single("krsi_inner", 4))?;
     let options = sys::bpf_map_create_opts {
         sz: size_of::<sys::bpf_map_create_opts>() as u64,
         inner_map_fd: inner.as_raw_fd() as u32,

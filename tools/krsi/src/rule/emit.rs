@@ -947,20 +947,33 @@ impl<'a> Emitter<'a> {
         Ok(())
     }
 
+    /// Puts `size` bytes of the address into the state; goes to a label if it has less than `least`
+    /// or none, or cannot be read. `length` is changed.
+    fn sockaddr(
+        &mut self,
+        address: Address,
+        length: R,
+        [least, size]: [i32; 2],
+        [absent, failed]: [Label; 2],
+    ) -> Result<(), String> {
+        self.address(address, length)?;
+        self.asm.near_if(If::Equal, R3, 0, absent);
+        self.asm.near_if(If::Less, length, least, absent);
+        self.asm.mov(R1, STATE_R);
+        self.asm.add(R1, state::SOCKADDR.into());
+        self.asm.set(R2, size);
+        self.asm.helper(sys::BPF_FUNC_probe_read_kernel);
+        self.asm.near_if(If::NotEqual, R0, 0, failed);
+        Ok(())
+    }
+
     /// R0 = the family of the address; whether there is one is noted at `status`.
     fn family(&mut self, status: i16) -> Result<(), String> {
         let (absent, failed, done) = (self.asm.label(), self.asm.label(), self.asm.label());
         let Some(address) = self.hook.hook.address() else {
             return Err(format!("{} has no address", self.hook.hook.name));
         };
-        self.address(address, R2)?;
-        self.asm.near_if(If::Equal, R3, 0, absent);
-        self.asm.near_if(If::Less, R2, 2, absent);
-        self.asm.mov(R1, STATE_R);
-        self.asm.add(R1, state::SOCKADDR.into());
-        self.asm.set(R2, 2);
-        self.asm.helper(sys::BPF_FUNC_probe_read_kernel);
-        self.asm.near_if(If::NotEqual, R0, 0, failed);
+        self.sockaddr(address, R2, [2, 2], [absent, failed])?;
         self.asm.load(Size::U16, R0, STATE_R, state::SOCKADDR);
         self.there(status, absent, failed, done);
         Ok(())
@@ -976,14 +989,7 @@ impl<'a> Emitter<'a> {
         let port = self.attrs[&Attr::RemotePort];
         let labels: [Label; 6] = std::array::from_fn(|_| self.asm.label());
         let [absent, failed, ipv4, ipv6, there, done] = labels;
-        self.address(remote, R9)?;
-        self.asm.near_if(If::Equal, R3, 0, absent);
-        self.asm.near_if(If::Less, R9, 16, absent);
-        self.asm.mov(R1, STATE_R);
-        self.asm.add(R1, state::SOCKADDR.into());
-        self.asm.set(R2, 28);
-        self.asm.helper(sys::BPF_FUNC_probe_read_kernel);
-        self.asm.near_if(If::NotEqual, R0, 0, failed);
+        self.sockaddr(remote, R9, [16, 28], [absent, failed])?;
         self.asm.load(Size::U16, R1, STATE_R, state::SOCKADDR);
         self.asm.near_if(If::Equal, R1, AF_INET, ipv4);
         self.asm.near_if(If::Equal, R1, AF_INET6, ipv6);

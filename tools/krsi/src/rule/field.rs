@@ -55,6 +55,17 @@ impl Kind {
     }
 }
 
+/// The types of files, and what they are in a mode.
+pub const FILE_TYPES: &[(&str, u64)] = &[
+    ("file", 0o100_000),
+    ("dir", 0o040_000),
+    ("socket", 0o140_000),
+    ("link", 0o120_000),
+    ("character", 0o020_000),
+    ("block", 0o060_000),
+    ("fifo", 0o010_000),
+];
+
 /// Which operators a field has. The kernel's audit has the same groups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ops {

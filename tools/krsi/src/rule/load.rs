@@ -42,7 +42,7 @@ use crate::{
         btf::Kernel,
         cgroup,
         insn::Insn,
-        securityfs::Securityfs,
+        securityfs::{self, Securityfs},
     },
 };
 use libbpf_rs::libbpf_sys as sys;
@@ -207,15 +207,7 @@ impl Store {
         let open = || -> io::Result<Map> {
             match bpf::pinned(&path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    let fd = bpf::create(&NewMap {
-                        kind: sys::BPF_MAP_TYPE_ARRAY,
-                        name: "krsi_active",
-                        key: 4,
-                        value: 4,
-                        entries: 1,
-                        flags: 0,
-                        types: None,
-                    })?;
+                    let fd = bpf::create(&NewMap::single("krsi_active", 4))?;
                     bpf::pin(&fd, &path)?;
                     Map::new(fd)
                 }
@@ -298,7 +290,7 @@ impl Store {
     /// Puts a policy into force instead of the one that is.
     pub fn replace(&self, lowered: &Lowered) -> Result {
         // Elsewhere the kernel has nothing of what programs call, and refuses them.
-        let krsi = Securityfs::new(Path::new("/sys/kernel/security")).require_krsi();
+        let krsi = Securityfs::new(Path::new(securityfs::MOUNT)).require_krsi();
         if let Some(error) = krsi
             .err()
             .filter(|error| error.exit_status() == Exit::Inactive)
@@ -701,15 +693,7 @@ impl Made<'_> {
             bpf::pin(maps[name].fd(), &dir.join(name))?;
         }
         let text = serde_json::to_vec(&describe(&lowered.policy))?;
-        let fd = bpf::create(&NewMap {
-            kind: sys::BPF_MAP_TYPE_ARRAY,
-            name: "krsi_text",
-            key: 4,
-            value: text.len(),
-            entries: 1,
-            flags: 0,
-            types: None,
-        })?;
+        let fd = bpf::create(&NewMap::single("krsi_text", text.len()))?;
         let map = Map::new(fd)?;
         map.update(&0u32.to_ne_bytes(), &text)?;
         bpf::pin(map.fd(), &dir.join("policy"))

@@ -7,6 +7,7 @@ use super::{
     ast::{self, Change, Condition, Field, List, Op, Permissions, Statement, Value},
     errno,
     error::{similar, Missing, Span, SyntaxError, Wrong},
+    field,
     hook::{self, Access, Decided, Hook},
     label::{Class, Label, Slot},
     parse::Line,
@@ -576,16 +577,6 @@ const NUMBERS: &[(&str, Attr)] = &[
     ("uid", Attr::Uid),
 ];
 
-const FILE_TYPES: &[(&str, u64)] = &[
-    ("file", 0o100_000),
-    ("dir", 0o040_000),
-    ("socket", 0o140_000),
-    ("link", 0o120_000),
-    ("character", 0o020_000),
-    ("block", 0o060_000),
-    ("fifo", 0o010_000),
-];
-
 /// Fields that no program can test, why, and what to do.
 pub const REFUSED: &[(&str, &str, &str)] = &[
     (
@@ -715,7 +706,7 @@ fn apply(
         (Field::Named("filetype"), Value::Name(name)) => Test::Number {
             attr: Attr::FileType,
             op,
-            value: FILE_TYPES
+            value: field::FILE_TYPES
                 .iter()
                 .find(|(kind, _)| kind == name)
                 .map_or(0, |(_, bits)| *bits),

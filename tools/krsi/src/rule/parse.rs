@@ -770,17 +770,12 @@ fn value(kind: Kind, name: &str, text: &str, at: Span) -> Parsed<Value> {
         Kind::Arch => is_name(text).then(|| Value::Name(text.into())),
         Kind::Permissions => return permissions(text, at).map(Value::Permissions),
         Kind::Path => return path(text, at).map(Value::Text),
-        Kind::FileType => [
-            "file",
-            "dir",
-            "socket",
-            "link",
-            "character",
-            "block",
-            "fifo",
-        ]
-        .contains(&text)
-        .then(|| Value::Name(text.into())),
+        Kind::FileType => {
+            let mut types = field::FILE_TYPES.iter();
+            types
+                .any(|(name, _)| *name == text)
+                .then(|| Value::Name(text.into()))
+        }
         Kind::NumberOrName => number(text)
             .map(Value::Number)
             .or_else(|| is_name(text).then(|| Value::Name(text.into()))),

@@ -12,7 +12,7 @@ use crate::kernel::{
     cgroup,
     container::{self, Container},
     mounts,
-    securityfs::Securityfs,
+    securityfs::{self, Securityfs},
 };
 use std::{
     fs,
@@ -30,7 +30,7 @@ impl Machine {
     /// This one, as it runs.
     pub fn new() -> Self {
         Self {
-            securityfs: Securityfs::new(Path::new("/sys/kernel/security")),
+            securityfs: Securityfs::new(Path::new(securityfs::MOUNT)),
             offline: false,
         }
     }

@@ -24,6 +24,9 @@ pub struct Securityfs {
     root: PathBuf,
 }
 
+/// Where it is mounted.
+pub const MOUNT: &str = "/sys/kernel/security";
+
 impl Securityfs {
     pub fn new(root: &Path) -> Self {
         Self { root: root.into() }

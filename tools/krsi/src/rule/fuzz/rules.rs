@@ -240,17 +240,7 @@ fn value(chance: &mut Chance, name: &str, kind: Kind) -> String {
             .into(),
         Kind::Path if name == "cgroup" => chance.of(CGROUPS).0.into(),
         Kind::Path => path(chance),
-        Kind::FileType => chance
-            .pick(&[
-                "file",
-                "dir",
-                "socket",
-                "link",
-                "character",
-                "block",
-                "fifo",
-            ])
-            .into(),
+        Kind::FileType => chance.of(field::FILE_TYPES).0.into(),
         Kind::NumberOrName => chance.pick(&["1300", "AVC", "tracefs"]).into(),
         Kind::Text if name == "comm" && !chance.one_in(20) => chance.below(20).to_string(),
         Kind::Text if name == "container" => match chance.below(40) {
