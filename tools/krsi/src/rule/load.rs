@@ -265,7 +265,7 @@ impl Store {
                 damaged: Vec::new(),
                 ended: Vec::new(),
             };
-            policy.ended = ended(&policy.description, cgroup::ids());
+            policy.ended = ended(&policy.description, cgroup::ids);
             for hook in policy.hooks() {
                 if !self.asks(&hook, generation)? {
                     policy.damaged.push(hook);
@@ -714,13 +714,17 @@ impl Made<'_> {
 }
 
 /// The numbers of the rules that test a cgroup which is not among those that there are. None if
-/// it is not known which there are.
-fn ended(description: &Description, there: Option<HashSet<u64>>) -> Vec<usize> {
-    let Some(there) = there else {
+/// it is not known which there are. That takes a walk through all of them, hence is asked only if
+/// a rule tests one.
+fn ended(description: &Description, there: impl FnOnce() -> Option<HashSet<u64>>) -> Vec<usize> {
+    let rules = (1..).zip(&description.rules);
+    let mut rules = rules
+        .filter(|(_, rule)| !rule.cgroups.is_empty())
+        .peekable();
+    let Some(there) = rules.peek().and_then(|_| there()) else {
         return Vec::new();
     };
-    (1..)
-        .zip(&description.rules)
+    rules
         .filter(|(_, rule)| rule.cgroups.iter().any(|id| !there.contains(id)))
         .map(|(number, _)| number)
         .collect()
@@ -1034,30 +1038,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn cgroups_that_have_ended() {
-        let described = |cgroups: &[u64]| Described {
-            file: "rules".into(),
-            line: 1,
-            text: String::new(),
-            action: "never".into(),
-            keys: Vec::new(),
-            hooks: Vec::new(),
-            cgroups: cgroups.to_vec(),
-        };
-        let rules = vec![described(&[]), described(&[7]), described(&[1, 8])];
-        let description = Description { rules };
-        let ended = |there| super::ended(&description, there);
-        assert_eq!(ended(Some(HashSet::from([1, 7, 8]))), [0; 0]);
-        assert_eq!(ended(Some(HashSet::from([1, 7]))), [3]);
-        assert_eq!(ended(Some(HashSet::from([1]))), [2, 3]);
-        assert_eq!(ended(None), [0; 0]);
-    }
-
-    /// Rules that were put to the front stay in the order that they decide in.
-    #[test]
-    fn sources_keep_the_order() {
-        let described = |line, text: &str| Described {
+    fn described(line: usize, text: &str) -> Described {
+        Described {
             file: "rules".into(),
             line,
             text: text.into(),
@@ -1065,7 +1047,30 @@ mod tests {
             keys: Vec::new(),
             hooks: Vec::new(),
             cgroups: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn cgroups_that_have_ended() {
+        let described = |cgroups: &[u64]| Described {
+            cgroups: cgroups.to_vec(),
+            ..described(1, "")
         };
+        let rules = vec![described(&[]), described(&[7]), described(&[1, 8])];
+        let description = Description { rules };
+        let ended = |there| super::ended(&description, || there);
+        assert_eq!(ended(Some(HashSet::from([1, 7, 8]))), [0; 0]);
+        assert_eq!(ended(Some(HashSet::from([1, 7]))), [3]);
+        assert_eq!(ended(Some(HashSet::from([1]))), [2, 3]);
+        assert_eq!(ended(None), [0; 0]);
+        let rules = vec![described(&[])];
+        let unasked = || unreachable!("no rule tests a cgroup");
+        assert_eq!(super::ended(&Description { rules }, unasked), [0; 0]);
+    }
+
+    /// Rules that were put to the front stay in the order that they decide in.
+    #[test]
+    fn sources_keep_the_order() {
         let rules = vec![
             described(3, "-A never,exit -S execve -F uid=1"),
             described(2, "-A never,exit -S execve -F uid=2"),
