@@ -29,6 +29,12 @@ logged "$BUILD/log/ktap.log" "$TOP/scripts/enter" python3 -B scripts/ktap_test.p
 stage "Building the selftests"
 logged "$BUILD/log/selftests.log" "$TOP/scripts/enter" make -C "$in_tests" LLVM=1 \
 	"OUTPUT=$IN_TOP/build/selftests" "VMLINUX_BTF=$IN_TOP/build/$variant/vmlinux"
+# Linux's own tests of the LSM system calls; the headers know KRSI's ID.
+logged "$BUILD/log/headers.log" "$TOP/scripts/enter" make -C "$IN_TOP/build/linux" LLVM=1 \
+	"O=$IN_TOP/build/obj-$variant" headers
+logged "$BUILD/log/selftests-lsm.log" "$TOP/scripts/enter" make LLVM=1 \
+	-C "$IN_TOP/build/linux/tools/testing/selftests/lsm" "OUTPUT=$IN_TOP/build/selftests" \
+	"KHDR_INCLUDES=-isystem $IN_TOP/build/obj-$variant/usr/include"
 VARIANT=$variant "$TOP/scripts/samples.sh"
 
 # What the selftests' Makefile lists, and of it what also runs on `bpf`.
@@ -38,6 +44,9 @@ mapfile -t all < <("$TOP/scripts/enter" make -s -C "$in_tests" LLVM=1 \
 [ ${#all[@]} -gt 0 ] || die "the selftests' Makefile lists no test programs"
 both=()
 [ ! -f "$tests/TEST_BOTH" ] || mapfile -t both < <(sed 's/[[:space:]]*#.*//; /^$/d' "$tests/TEST_BOTH")
+lsm_syscalls=(lsm_get_self_attr_test lsm_list_modules_test lsm_set_self_attr_test)
+all+=("${lsm_syscalls[@]}")
+both+=("${lsm_syscalls[@]}")
 if [ -n "${TESTS:-}" ]; then
 	read -ra all <<<"$TESTS"
 	mapfile -t both < <(printf '%s\n' "${both[@]}" | grep -xF "$(printf '%s\n' "${all[@]}")" || :)
@@ -46,7 +55,7 @@ fi
 # Programs that want a command line of their own, below.
 mapfile -t ordinary < <(printf '%s\n' "${all[@]}" | grep -vxE 'inactive_test|both_test|blob_none_test|bootconfig_test|cargo|boot|without' || :)
 # Programs that have something to say where no LSM runs programs.
-mapfile -t neither < <(printf '%s\n' "${all[@]}" | grep -xE 'inactive_test|tool_test.py' || :)
+mapfile -t neither < <(printf '%s\n' "${all[@]}" | grep -xE 'inactive_test|detect_test|tool_test.py' || :)
 
 # wanted PROGRAM: whether it is among the programs to run.
 wanted() { printf '%s\n' "${all[@]}" | grep -qxF "$1"; }
@@ -138,8 +147,10 @@ if wanted bootconfig_test || wanted boot_test; then
 	INITRD=$out/initrd boot initrd "lsm=$lsms,krsi bootconfig retain_initrd" - bootconfig_test boot_test
 fi
 if wanted both_test; then
-	boot krsi-first "lsm=$lsms,krsi,bpf" - both_test
-	boot bpf-first "lsm=$lsms,bpf,krsi" - both_test
+	boot krsi-first "lsm=krsi,$lsms,bpf" - both_test detect_test
+	boot bpf-first "lsm=bpf,$lsms,krsi" - both_test detect_test
+	# CONFIG_LSM names both.
+	boot default "" - detect_test
 fi
 
 stage "Results"

@@ -176,7 +176,8 @@ fn link(node: TrampNode, func: *const c_void) -> Result<c_int> {
         Err(e) => {
             // SAFETY: The node's link holds a reference on the program.
             let prog = unsafe { Prog::from_raw(node.prog()) };
-            const WHY: &str = "neither krsi nor bpf is among the active LSMs";
+            const WHY: &str =
+                "no active LSM runs BPF programs; name krsi or bpf in the boot option lsm=";
             if prog.id() == 0 {
                 pr_warn!("not attaching a program to a cgroup: {WHY}\n");
             } else {

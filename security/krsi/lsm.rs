@@ -14,7 +14,6 @@ static ID: LsmId = LsmId::new(c"krsi", bindings::LSM_ID_KRSI as u64);
 
 define_lsm!(KRSI {
     id: ID.as_ptr(),
-    // One LSM at most runs BPF programs: the framework refuses the second.
     flags: bindings::LSM_FLAG_BPF,
     blobs: blob::SIZES.as_ptr(),
     init: Some(init),
@@ -72,7 +71,10 @@ extern "C" fn init() -> c_int {
     // SAFETY: There is one CPU and no other task, so nobody reads it meanwhile.
     unsafe { bindings::bpf_lsm_initialized = true };
     ACTIVE.store(1, Relaxed);
-    pr_info!("active, {} hooks\n", hooks::COUNT);
+    pr_info!(
+        "LSM support for eBPF active in place of bpf, {} hooks\n",
+        hooks::COUNT
+    );
     0
 }
 

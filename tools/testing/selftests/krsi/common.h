@@ -14,6 +14,7 @@
 #include <linux/bpf.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/klog.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -105,6 +106,7 @@ static inline bool krsi_active(void)
 	return lsm_active("krsi");
 }
 
+/* True if bpf is listed: it runs programs, or KRSI in its place. */
 static inline bool bpf_active(void)
 {
 	return lsm_active("bpf");
@@ -252,6 +254,19 @@ static inline int private_dir(char *path, size_t size)
 		return -errno;
 	snprintf(path, size, "%s", dir);
 	return 0;
+}
+
+/* True if a line of the kernel log contains @text. */
+static inline bool kernel_log_has(const char *text)
+{
+	static char log[16 << 20];
+	/* SYSLOG_ACTION_READ_ALL */
+	int len = klogctl(3, log, sizeof(log) - 1);
+
+	if (len < 0)
+		return false;
+	log[len] = '\0';
+	return strstr(log, text);
 }
 
 /* Runs @fn in a child; returns what it returned, which must be 0 to 255. */

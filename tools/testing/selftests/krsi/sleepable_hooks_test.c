@@ -29,9 +29,6 @@
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
 #endif
-#ifndef LSM_ID_KRSI
-#define LSM_ID_KRSI 114
-#endif
 /* <linux/watch_queue.h> does not go with <fcntl.h>. */
 #define IOC_WATCH_QUEUE_SET_SIZE _IO('W', 0x60)
 
@@ -304,7 +301,7 @@ static bool do_setselfattr(void)
 		struct lsm_ctx ctx;
 		char text[8];
 	} attr = {
-		.ctx.id = krsi_active() ? LSM_ID_KRSI : LSM_ID_BPF,
+		.ctx.id = LSM_ID_BPF,
 		.ctx.len = sizeof(attr),
 		.ctx.ctx_len = sizeof(attr.text),
 	};
