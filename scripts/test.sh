@@ -53,7 +53,7 @@ if [ -n "${TESTS:-}" ]; then
 fi
 
 # Programs that want a command line of their own, below.
-mapfile -t ordinary < <(printf '%s\n' "${all[@]}" | grep -vxE 'inactive_test|both_test|blob_none_test|bootconfig_test|cargo|boot|without' || :)
+mapfile -t ordinary < <(printf '%s\n' "${all[@]}" | grep -vxE 'inactive_test|both_test|systemd_test.py|blob_none_test|bootconfig_test|cargo|boot|without' || :)
 # Programs that have something to say where no LSM runs programs.
 mapfile -t neither < <(printf '%s\n' "${all[@]}" | grep -xE 'inactive_test|detect_test|tool_test.py' || :)
 
@@ -151,6 +151,10 @@ if wanted both_test; then
 	boot bpf-first "lsm=bpf,$lsms,krsi" - both_test detect_test
 	# CONFIG_LSM names both.
 	boot default "" - detect_test
+fi
+if wanted systemd_test.py; then
+	boot systemd-krsi "lsm=$lsms,krsi KRSI_SYSTEMD=1" - systemd_test.py
+	boot systemd-bpf "lsm=$lsms,bpf KRSI_SYSTEMD=1" - systemd_test.py
 fi
 
 stage "Results"
