@@ -112,6 +112,8 @@ const NOT_YET: i32 = 0;
 const THERE: i32 = 1;
 const ABSENT: i32 = 2;
 const FAILED: i32 = 3;
+/// An object that has no name in any mount namespace.
+const NAMELESS: i32 = 4;
 
 /// No rule.
 const NONE: i32 = -1;
@@ -120,7 +122,12 @@ const PATH_DELETED: i32 = 2;
 const ENOENT: i32 = 2;
 const ENAMETOOLONG: i32 = 36;
 const EOPNOTSUPP: i32 = 95;
+const ESTALE: i32 = 116;
 const SIGKILL: i32 = 9;
+
+/// Flags of tasks: PF_KTHREAD, and PF_IO_WORKER with PF_USER_WORKER.
+const KERNEL_THREAD: i32 = 0x0020_0000;
+const URING_WORKER: i32 = 0x10 | 0x4000;
 
 const R0: R = R(0);
 const R1: R = R(1);
@@ -247,14 +254,14 @@ const FAILED_CONDITIONS: usize = 3;
 const DEMAND_CONDITIONS: usize = 2 + FAILED_CONDITIONS;
 
 /// How many conditions a function that makes a text has, or some more.
-const FUNCTION_CONDITIONS: usize = 8;
+const FUNCTION_CONDITIONS: usize = 9;
 /// The same for the one that looks at all arguments, and takes turns.
 const ANY_ARGUMENT_CONDITIONS: usize = 20;
 
 /// How many conditions a step has, or some more, without the functions that it calls.
 fn conditions(step: &Step) -> usize {
     // Whether it is there, which length it has, whether it is found, before the others.
-    const TEXT: usize = 3 + 3 * CLASSES.len() + 1;
+    const TEXT: usize = 4 + 3 * CLASSES.len() + 1;
     match step {
         // Up to two paths.
         Step::Text { .. } => 2 * TEXT + 2 + FAILED_CONDITIONS,
@@ -507,14 +514,7 @@ impl<'a> Emitter<'a> {
         self.skip(hook)?;
         self.asm.helper(sys::BPF_FUNC_get_current_task_btf);
         self.asm.mov(R9, R0);
-        // Nobody's rules are about what the kernel does of itself.
-        const PF_KTHREAD: i32 = 0x0020_0000;
-        self.field(Size::U32, R1, R9, "task_struct", "flags")?;
-        let user = self.asm.label();
-        self.asm.and(R1, PF_KTHREAD);
-        self.asm.near_if(If::Equal, R1, 0, user);
-        self.allow();
-        self.asm.place(user);
+        self.skip_kernel()?;
 
         let state = if hook.nested { STATE_NESTED } else { STATE };
         self.storage(state);
@@ -591,9 +591,44 @@ impl<'a> Emitter<'a> {
         self.asm.place(there);
     }
 
+    /// Skips what the kernel does for itself: kernel threads, and calls that a file system or the
+    /// like makes with credentials of its own in the context of a task. overlayfs opens its layers
+    /// and sets attributes in them with those of its mounter, and core dumps are written with a
+    /// copy.
+    ///
+    /// Requests of io_uring may have other credentials than the task, too, and are the task's.
+    /// They run in its context at the end of any system call, so that a task which has ever used
+    /// io_uring is not skipped.
+    fn skip_kernel(&mut self) -> Result<(), String> {
+        let (kernel, user) = (self.asm.label(), self.asm.label());
+        self.field(Size::U32, R3, R9, "task_struct", "flags")?;
+        self.asm.near_if(If::AnyBit, R3, KERNEL_THREAD, kernel);
+        self.field(Size::U64, R1, R9, "task_struct", "cred")?;
+        self.field(Size::U64, R2, R9, "task_struct", "real_cred")?;
+        self.asm.near_if_reg(If::Equal, R1, R2, user);
+        self.asm.near_if(If::AnyBit, R3, URING_WORKER, user);
+        // Only a kernel with io_uring has the field.
+        if self.target.offset("task_struct", "io_uring").is_some() {
+            self.field(Size::U64, R1, R9, "task_struct", "io_uring")?;
+            self.asm.near_if(If::NotEqual, R1, 0, user);
+        }
+        self.asm.place(kernel);
+        self.allow();
+        self.asm.place(user);
+        Ok(())
+    }
+
     fn skip(&mut self, hook: &Hook) -> Result<(), String> {
         match hook.skip {
             Skip::Nothing => {}
+            Skip::KernelSocket(kern) => {
+                let go_on = self.asm.label();
+                self.argument(R1, kern);
+                self.asm.mov32(R1, R1);
+                self.asm.near_if(If::Equal, R1, 0, go_on);
+                self.allow();
+                self.asm.place(go_on);
+            }
             Skip::ExecutedOrBacking(file) => {
                 const FMODE_EXEC: i32 = 1 << 5;
                 const FMODE_BACKING: i32 = 1 << 24;
@@ -728,11 +763,10 @@ impl<'a> Emitter<'a> {
 
     /// R0 = the number of the system call, or an argument of it.
     fn syscall(&mut self, attr: Attr) -> Result<(), String> {
-        const PF_WORKER: i32 = 0x10 | 0x4000;
         let (none, compat, done) = (self.asm.label(), self.asm.label(), self.asm.label());
         // Workers of io_uring have made no system call.
         self.field(Size::U32, R1, R9, "task_struct", "flags")?;
-        self.asm.near_if(If::AnyBit, R1, PF_WORKER, none);
+        self.asm.near_if(If::AnyBit, R1, URING_WORKER, none);
         self.asm.mov(R1, R9);
         self.asm.helper(sys::BPF_FUNC_task_pt_regs);
         self.asm.mov(R2, R0);
@@ -1437,6 +1471,13 @@ impl<'a> Emitter<'a> {
             self.asm.call(function);
             self.asm.place(have);
             self.asm.near_if(If::Equal, R0, FAILED, failed);
+            if !equal && self.hook.hook.nameless_differs(text) {
+                let named = self.asm.label();
+                self.asm.near_if(If::NotEqual, R0, NAMELESS, named);
+                self.asm.store_imm(Size::U64, FP, -16, 1);
+                self.asm.jump(next);
+                self.asm.place(named);
+            }
             self.asm.near_if(If::NotEqual, R0, THERE, next);
             self.asm.store_imm(Size::U64, FP, -16, 1);
             self.asm.store_imm(Size::U32, SLOT, slot::SET, set as i32);
@@ -1614,6 +1655,8 @@ impl<'a> Emitter<'a> {
         self.asm.near_if(If::Equal, R1, 0, fine);
         self.asm.set(R1, 1);
         self.asm.count(R0, 16, R1);
+        // The rule may not be about this call: deny it, but do not kill.
+        self.asm.and(SLOT, DO_RECORD as i32);
         self.asm.place(fine);
 
         if self.target.has_audit() {
@@ -1812,15 +1855,20 @@ impl<'a> Emitter<'a> {
 
     /// Notes length or error, which is in R0, and returns what it comes to.
     fn status(&mut self) {
-        let (error, absent, end) = (self.asm.label(), self.asm.label(), self.asm.label());
+        let labels: [Label; 4] = std::array::from_fn(|_| self.asm.label());
+        let [error, absent, nameless, end] = labels;
         self.asm.near_if(If::LessSigned, R0, 0, error);
         self.asm.store(Size::U32, SLOT, slot::LENGTH, R0);
         self.asm.store_imm(Size::U32, SLOT, slot::STATUS, THERE);
         self.asm.jump(end);
         self.asm.place(error);
         self.asm.near_if(If::Equal, R0, -ENOENT, absent);
-        self.asm.near_if(If::Equal, R0, -EOPNOTSUPP, absent);
+        self.asm.near_if(If::Equal, R0, -EOPNOTSUPP, nameless);
+        self.asm.near_if(If::Equal, R0, -ESTALE, nameless);
         self.asm.store_imm(Size::U32, SLOT, slot::STATUS, FAILED);
+        self.asm.jump(end);
+        self.asm.place(nameless);
+        self.asm.store_imm(Size::U32, SLOT, slot::STATUS, NAMELESS);
         self.asm.jump(end);
         self.asm.place(absent);
         self.asm.store_imm(Size::U32, SLOT, slot::STATUS, ABSENT);

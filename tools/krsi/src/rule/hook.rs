@@ -7,7 +7,7 @@
 
 use super::{
     label::Class,
-    policy::{Attr, Op, Test},
+    policy::{Attr, Op, Test, Text},
     syscalls::SYSCALLS,
 };
 
@@ -68,6 +68,8 @@ pub enum Skip {
     ExecutedOrBacking(u8),
     /// Signals that are not sent with the rights of the current task.
     OthersSignal(u8),
+    /// Sockets that the kernel makes for itself, if this argument is not 0.
+    KernelSocket(u8),
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -95,6 +97,17 @@ impl Hook {
     /// The address that it is asked about.
     pub fn address(&self) -> Option<Address> {
         self.remote.or(self.local)
+    }
+
+    /// Whether a text that has no name in any mount namespace differs from each name: what is
+    /// executed from a memfd is not in /usr. Other objects without a name neither equal nor differ,
+    /// since a rule about names is not about them.
+    pub fn nameless_differs(&self, text: &Text) -> bool {
+        match text {
+            Text::Exe | Text::ParentExe => true,
+            Text::Path => matches!(self.names, [Name::Bprm(_)]),
+            _ => false,
+        }
     }
 
     /// Whether it has an object of the class.
@@ -268,7 +281,10 @@ pub const HOOKS: &[Hook] = &[
         nested: true,
         ..with_detail(pathless("capable"), 2, "capability")
     },
-    plain("socket_create"),
+    Hook {
+        skip: Skip::KernelSocket(3),
+        ..plain("socket_create")
+    },
     socket("socket_socketpair"),
     Hook {
         local: Some(Address::Plain(1, 2)),
@@ -387,18 +403,50 @@ pub enum Decided {
     Unknown,
 }
 
-/// More than the hook's name.
-#[derive(Clone, Copy)]
+/// The condition under which a call of a hook is one of a row's system calls.
+#[derive(Clone, Copy, PartialEq)]
 enum When {
+    /// On every call: the hook is about this operation alone.
     Always,
+    /// If the access includes reading.
+    Reads,
+    /// If the access includes writing.
+    Writes,
+    /// If a directory is read.
+    Lists,
     /// If the hook's detail is one of these.
     Detail(&'static [u64]),
     /// If the hook's detail is not this in these bits.
     NotMasked(u64, u64),
     /// If it is this system call that asks for this capability.
     Capability(u64),
-    /// If it is one of the system calls of the row that asks.
+    /// If it is one of the system calls of the row that asks. For hooks that other operations
+    /// call too, and that io_uring does not call for this one.
     Asked,
+    /// The same, or a worker of io_uring, which has no system call.
+    AskedOrWorker,
+}
+
+impl When {
+    /// Whether a rule under this condition also matches the operation of another row.
+    fn covers(self, other: Self) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Reads => !matches!(other, Self::Writes),
+            Self::Writes => !matches!(other, Self::Reads | Self::Lists),
+            Self::NotMasked(..) => !matches!(other, Self::Detail(_) | Self::Capability(_)),
+            Self::Lists | Self::Detail(_) => self == other,
+            Self::Capability(_) | Self::Asked | Self::AskedOrWorker => false,
+        }
+    }
+
+    /// Whether the condition looks at the number of the system call.
+    fn by_number(self) -> bool {
+        matches!(
+            self,
+            Self::Asked | Self::AskedOrWorker | Self::Capability(_)
+        )
+    }
 }
 
 /// Of enum kernel_read_file_id, compressed modules too, and of enum kernel_load_data_id.
@@ -406,6 +454,7 @@ const MODULE: &[u64] = &[2, 7];
 const KEXEC: &[u64] = &[3];
 const S_IFMT: u64 = 0o170_000;
 const S_IFREG: u64 = 0o100_000;
+const S_IFDIR: u64 = 0o040_000;
 const PTRACE_MODE_ATTACH: u64 = 2;
 const CAP_SYS_MODULE: u64 = 16;
 const CAP_SYS_RAWIO: u64 = 17;
@@ -420,16 +469,12 @@ type Row = (&'static [&'static str], &'static [(&'static str, When)]);
 /// Which hooks decide which system calls.
 const DECIDED: &[Row] = &[
     (
-        &[
-            "open",
-            "openat",
-            "openat2",
-            "creat",
-            "open_by_handle_at",
-            "mq_open",
-        ],
+        &["open", "openat", "openat2", "creat"],
         &[("file_open", When::Always)],
     ),
+    // io_uring has neither of these.
+    (&["open_by_handle_at"], &[("file_open", When::Asked)]),
+    (&["mq_open"], &[("file_open", When::Asked)]),
     (
         &["execve", "execveat"],
         &[("bprm_check_security", When::Always)],
@@ -439,8 +484,9 @@ const DECIDED: &[Row] = &[
         &[("path_truncate", When::Always)],
     ),
     (
+        // open(2) with O_TRUNC asks this hook too.
         &["ftruncate", "ftruncate64"],
-        &[("file_truncate", When::Always)],
+        &[("file_truncate", When::AskedOrWorker)],
     ),
     (&["unlink"], &[("path_unlink", When::Always)]),
     (&["rmdir"], &[("path_rmdir", When::Always)]),
@@ -518,41 +564,40 @@ const DECIDED: &[Row] = &[
         ],
         &[("inode_getattr", When::Always)],
     ),
+    // One hook for whatever reads or writes: the access and the type of the file tell
+    // reading from listing, whichever system call or io_uring asks.
     (
-        &[
-            "read",
-            "pread64",
-            "readv",
-            "preadv",
-            "preadv2",
-            "write",
-            "pwrite64",
-            "writev",
-            "pwritev",
-            "pwritev2",
-            "sendfile",
-            "sendfile64",
-            "getdents",
-            "getdents64",
-            "copy_file_range",
-            "splice",
-            "fallocate",
-        ],
-        &[("file_permission", When::Always)],
+        &["read", "pread64", "readv", "preadv", "preadv2"],
+        &[("file_permission", When::Reads)],
     ),
+    (
+        &["write", "pwrite64", "writev", "pwritev", "pwritev2"],
+        &[("file_permission", When::Writes)],
+    ),
+    (
+        &["getdents", "getdents64"],
+        &[("file_permission", When::Lists)],
+    ),
+    (
+        &["sendfile", "sendfile64"],
+        &[("file_permission", When::Asked)],
+    ),
+    (&["copy_file_range"], &[("file_permission", When::Asked)]),
+    (&["splice"], &[("file_permission", When::Asked)]),
+    (&["fallocate"], &[("file_permission", When::Asked)]),
     (&["ioctl"], &[("file_ioctl", When::Always)]),
     (&["fcntl", "fcntl64"], &[("file_fcntl", When::Always)]),
-    (&["flock"], &[("file_lock", When::Always)]),
-    (&["mmap", "mmap2"], &[("mmap_file", When::Always)]),
+    // fcntl(2) locks with this hook too.
+    (&["flock"], &[("file_lock", When::Asked)]),
+    // So do exec and shmat(2).
+    (&["mmap", "mmap2"], &[("mmap_file", When::Asked)]),
     (
         &["mprotect", "pkey_mprotect"],
         &[("file_mprotect", When::Always)],
     ),
     (&["chroot"], &[("path_chroot", When::Always)]),
-    (
-        &["inotify_add_watch", "fanotify_mark"],
-        &[("path_notify", When::Always)],
-    ),
+    (&["inotify_add_watch"], &[("path_notify", When::Asked)]),
+    (&["fanotify_mark"], &[("path_notify", When::Asked)]),
     // mount(8) makes mounts with fsopen(2) and puts them in place with move_mount(2).
     (
         &["mount"],
@@ -691,22 +736,20 @@ const DECIDED: &[Row] = &[
     (&["ioprio_set"], &[("task_setioprio", When::Always)]),
     (&["ioprio_get"], &[("task_getioprio", When::Always)]),
     (
-        &[
-            "sched_setscheduler",
-            "sched_setparam",
-            "sched_setattr",
-            "sched_setaffinity",
-        ],
-        &[("task_setscheduler", When::Always)],
+        &["sched_setscheduler", "sched_setparam", "sched_setattr"],
+        &[("task_setscheduler", When::Asked)],
     ),
     (
-        &[
-            "sched_getscheduler",
-            "sched_getparam",
-            "sched_getattr",
-            "sched_getaffinity",
-        ],
-        &[("task_getscheduler", When::Always)],
+        &["sched_setaffinity"],
+        &[("task_setscheduler", When::Asked)],
+    ),
+    (
+        &["sched_getscheduler", "sched_getparam", "sched_getattr"],
+        &[("task_getscheduler", When::Asked)],
+    ),
+    (
+        &["sched_getaffinity"],
+        &[("task_getscheduler", When::Asked)],
     ),
     (&["setpgid"], &[("task_setpgid", When::Always)]),
     (&["getpgid"], &[("task_getpgid", When::Always)]),
@@ -719,10 +762,8 @@ const DECIDED: &[Row] = &[
         ],
     ),
     (&["setrlimit"], &[("task_setrlimit", When::Always)]),
-    (
-        &["move_pages", "migrate_pages"],
-        &[("task_movememory", When::Always)],
-    ),
+    (&["move_pages"], &[("task_movememory", When::Asked)]),
+    (&["migrate_pages"], &[("task_movememory", When::Asked)]),
     // Also asked, to read only, by whoever looks at another process in /proc, as ps(1) does.
     (
         &["ptrace"],
@@ -735,13 +776,11 @@ const DECIDED: &[Row] = &[
         ],
     ),
     (
-        &["process_vm_readv", "process_vm_writev", "pidfd_getfd"],
-        &[(
-            "ptrace_access_check",
-            When::NotMasked(PTRACE_MODE_ATTACH, 0),
-        )],
+        &["process_vm_readv", "process_vm_writev"],
+        &[("ptrace_access_check", When::Asked)],
     ),
-    (&["kcmp"], &[("ptrace_access_check", When::Always)]),
+    (&["pidfd_getfd"], &[("ptrace_access_check", When::Asked)]),
+    (&["kcmp"], &[("ptrace_access_check", When::Asked)]),
     (&["capset"], &[("capset", When::Always)]),
     (&["capget"], &[("capget", When::Always)]),
     (&["bpf"], &[("bpf", When::Always)]),
@@ -858,8 +897,26 @@ pub fn deciding(name: &str) -> Decided {
             None => Decided::ByNone(None, "auditctl for this rule"),
         };
     };
+    let access = |value: u8| {
+        vec![Test::Number {
+            attr: Attr::Access,
+            op: Op::AnyBit,
+            value: value.into(),
+        }]
+    };
+    let asked = || {
+        let rows = SYSCALLS.iter().filter(|row| names.contains(&row.0));
+        rows.map(|row| (row.1, row.2)).collect::<Vec<_>>()
+    };
     let tests = |when| match when {
         When::Always => vec![],
+        When::Reads => access(READ),
+        When::Writes => access(WRITE),
+        When::Lists => vec![Test::Number {
+            attr: Attr::FileType,
+            op: Op::Equal,
+            value: S_IFDIR,
+        }],
         When::Detail(values) => vec![Test::OneOf {
             attr: Attr::Detail,
             values: values.to_vec(),
@@ -879,11 +936,8 @@ pub fn deciding(name: &str) -> Decided {
                 Test::syscalls(&[(known.1, known.2)]),
             ]
         }
-        When::Asked => {
-            let rows = SYSCALLS.iter().filter(|row| names.contains(&row.0));
-            let numbers: Vec<_> = rows.map(|row| (row.1, row.2)).collect();
-            vec![Test::syscalls(&numbers)]
-        }
+        When::Asked => vec![Test::syscalls(&asked())],
+        When::AskedOrWorker => vec![Test::syscalls_or_worker(&asked())],
     };
     Decided::By(
         hooks
@@ -891,6 +945,35 @@ pub fn deciding(name: &str) -> Decided {
             .map(|(hook, when)| (find(hook).expect("the table is of hooks"), tests(*when)))
             .collect(),
     )
+}
+
+/// The system calls that a rule with `-S` for `names` matches beside these, because their
+/// operation has the same hook.
+pub fn also_covered(names: &[&str]) -> Vec<&'static str> {
+    let mut also = Vec::new();
+    for (row, hooks) in DECIDED {
+        if !row.iter().any(|name| names.contains(name)) {
+            continue;
+        }
+        // What is the same operation.
+        if hooks
+            .iter()
+            .any(|(_, when)| !matches!(when, When::Capability(_)))
+        {
+            also.extend(row.iter());
+        }
+        for (hook, when) in hooks.iter().filter(|(_, when)| !when.by_number()) {
+            let others = DECIDED.iter().filter(|(_, others)| {
+                let mut others = others.iter();
+                others.any(|(other, with)| other == hook && when.covers(*with))
+            });
+            also.extend(others.flat_map(|(others, _)| others.iter()));
+        }
+    }
+    also.retain(|name| !names.contains(name));
+    also.sort_unstable();
+    also.dedup();
+    also
 }
 
 /// The system calls that have hooks, as the documentation has them.
@@ -936,6 +1019,76 @@ mod tests {
             .map(|(names, hooks)| format!("\"{}\",\"{}\"", names.join(" "), hooks.join(" ")))
             .collect();
         assert_eq!(text.lines().skip(1).collect::<Vec<_>>(), rows);
+    }
+
+    #[test]
+    fn an_operation_of_its_own_is_told_from_others_with_its_hook() {
+        // Each of these denied open(2), read(2) or exec before its number was tested.
+        for (name, hook) in [
+            ("open_by_handle_at", "file_open"),
+            ("mq_open", "file_open"),
+            ("splice", "file_permission"),
+            ("sendfile", "file_permission"),
+            ("copy_file_range", "file_permission"),
+            ("fallocate", "file_permission"),
+            ("ftruncate", "file_truncate"),
+            ("flock", "file_lock"),
+            ("mmap", "mmap_file"),
+            ("fanotify_mark", "path_notify"),
+            ("sched_setaffinity", "task_setscheduler"),
+            ("pidfd_getfd", "ptrace_access_check"),
+            ("kcmp", "ptrace_access_check"),
+            ("move_pages", "task_movememory"),
+        ] {
+            let Decided::By(hooks) = deciding(name) else {
+                panic!("{name}");
+            };
+            let (found, tests) = &hooks[0];
+            assert_eq!(found.name, hook);
+            let by_number = |test: &Test| {
+                matches!(
+                    test,
+                    Test::OneOf {
+                        attr: Attr::Syscall,
+                        ..
+                    }
+                )
+            };
+            assert!(tests.iter().any(by_number), "{name}");
+            let Some(row) = DECIDED.iter().find(|(names, _)| names.contains(&name)) else {
+                panic!("{name}");
+            };
+            let rest = also_covered(&[name]);
+            assert!(
+                rest.iter().all(|other| row.0.contains(other)),
+                "{name}: {rest:?}"
+            );
+        }
+    }
+
+    /// Each hook of more than one row tells the rows apart, or covers all of them and says so.
+    #[test]
+    fn what_a_rule_covers_beside_its_system_calls_is_known() {
+        for (names, hooks) in DECIDED {
+            for (hook, when) in *hooks {
+                for (others, with) in DECIDED {
+                    let shared = with.iter().find(|(other, _)| other == hook);
+                    let Some((_, with)) = shared.filter(|_| names != others) else {
+                        continue;
+                    };
+                    let said = also_covered(names).iter().any(|name| others.contains(name));
+                    let tells = when.by_number() || !when.covers(*with);
+                    assert!(tells || said, "{names:?} {others:?} {hook}");
+                }
+            }
+        }
+        assert_eq!(also_covered(&["unlink"]), ["unlinkat"]);
+        assert!(also_covered(&["open", "openat", "openat2", "creat"]).contains(&"mq_open"));
+        assert!(also_covered(&["read"]).contains(&"getdents"));
+        assert!(!also_covered(&["read"]).contains(&"write"));
+        assert!(also_covered(&["socket"]).is_empty());
+        // Each asks for a capability, and the number is tested.
+        assert!(also_covered(&["swapon"]).is_empty());
     }
 
     #[test]

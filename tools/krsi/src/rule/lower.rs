@@ -71,7 +71,8 @@ pub fn lower(sources: Vec<Source>, system: &dyn System) -> Result<Lowered, Vec<S
     for source in &lowered.lines {
         match rule(source, system) {
             Ok(rule) => {
-                if let Some(note) = misleading(source) {
+                let notes = misleading(source).map(String::from).into_iter();
+                for note in notes.chain(wider(source)) {
                     let Source { file, line } = source;
                     lowered.notes.push(format!("{file}:{}: {note}", line.line));
                 }
@@ -336,6 +337,33 @@ pub fn misleading(source: &Source) -> Option<&'static str> {
         "euid and the like are those of who executes: \
          what a set-user-ID or set-group-ID program changes comes after the decision",
     )
+}
+
+/// Which system calls a rule that denies covers beside those that it names.
+fn wider(source: &Source) -> Option<String> {
+    const MOST: usize = 8;
+    let Statement::Rule { rule, .. } = &source.line.statement else {
+        return None;
+    };
+    if !matches!(rule.action, ast::Action::Deny(_) | ast::Action::Kill) {
+        return None;
+    }
+    let names = rule
+        .syscalls
+        .iter()
+        .filter_map(|name| syscall(name, rule, whole(source)).ok());
+    let also = hook::also_covered(&names.collect::<Vec<_>>());
+    if also.is_empty() {
+        return None;
+    }
+    let shown = also[..also.len().min(MOST)].join(", ");
+    let more = match also.len().saturating_sub(MOST) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Some(format!(
+        "this also denies {shown}{more}: they have the same hook"
+    ))
 }
 
 /// Whether a rule is about all that others are about.

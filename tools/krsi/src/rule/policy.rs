@@ -115,6 +115,8 @@ pub enum Test {
 
 impl Test {
     pub const IN_COMPAT: u64 = 1 << 32;
+    /// What a worker of io_uring has in place of a system call.
+    pub const NO_SYSCALL: u64 = u64::MAX;
 
     /// One of these system calls, by their numbers in 64-bit and in 32-bit programs.
     pub fn syscalls(numbers: &[(Option<u16>, Option<u16>)]) -> Self {
@@ -126,6 +128,15 @@ impl Test {
             attr: Attr::Syscall,
             values: values.collect(),
         }
+    }
+
+    /// The same, or a worker of io_uring.
+    pub fn syscalls_or_worker(numbers: &[(Option<u16>, Option<u16>)]) -> Self {
+        let mut test = Self::syscalls(numbers);
+        if let Self::OneOf { values, .. } = &mut test {
+            values.push(Self::NO_SYSCALL);
+        }
+        test
     }
 }
 

@@ -265,8 +265,8 @@ impl Machine<'_> {
                 arguments[usize::from(length)],
             ) = self.sockaddr();
         }
-        if let Skip::OthersSignal(cred) = self.hook.skip {
-            arguments[usize::from(cred)] = 0;
+        if let Skip::OthersSignal(number) | Skip::KernelSocket(number) = self.hook.skip {
+            arguments[usize::from(number)] = 0;
         }
         let bytes = arguments.iter().flat_map(|value| value.to_le_bytes());
         let bytes = bytes.collect();
@@ -391,7 +391,8 @@ impl Machine<'_> {
                     0xefff_fffa
                 }
             }
-            ("task_struct", "cred" | "thread_pid")
+            // Those of requests of io_uring, which has been used.
+            ("task_struct", "cred" | "real_cred" | "io_uring" | "thread_pid")
             | ("nsproxy", "cgroup_ns")
             | ("inode", "i_sb") => self.object(Object::Other),
             _ => panic!("what is {path} in struct {structure}?"),
