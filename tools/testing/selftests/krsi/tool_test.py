@@ -32,7 +32,7 @@ STATS = pathlib.Path("/proc/sys/kernel/bpf_stats_enabled")
 
 SUCCESS, ERROR, USAGE, INACTIVE, BUG = 0, 1, 2, 3, 5
 
-ENFORCED_BY = next((lsm for lsm in LSMS if lsm in ("krsi", "bpf")), None)
+ENFORCED_BY = next((lsm for lsm in ("krsi", "bpf") if lsm in LSMS), None)
 
 
 def run(*args, **more):

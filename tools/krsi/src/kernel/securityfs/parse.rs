@@ -34,10 +34,9 @@ impl Lsms {
         self.has("bpf")
     }
 
-    /// Which LSM runs BPF programs, if one does.
+    /// Which LSM runs BPF programs, if one does. KRSI is listed under the name of `bpf` as well.
     pub fn runs_programs(&self) -> Option<&str> {
-        let runs = |lsm: &&String| *lsm == "krsi" || *lsm == "bpf";
-        self.0.iter().find(runs).map(String::as_str)
+        ["krsi", "bpf"].into_iter().find(|lsm| self.has(lsm))
     }
 
     /// The value of `lsm=` that adds KRSI, in the place of `bpf` if that is there.
@@ -310,6 +309,10 @@ mod tests {
         assert_eq!(list.runs_programs(), Some("bpf"));
         assert!(list.bpf() && !list.krsi());
         assert_eq!(list.with_krsi(), "landlock,lockdown,yama,krsi");
+
+        let list = lsms("capability,yama,bpf,krsi");
+        assert_eq!(list.runs_programs(), Some("krsi"));
+        assert!(list.bpf() && list.krsi());
 
         let list = lsms("capability,yama\n");
         assert_eq!(list.names(), ["capability", "yama"]);
