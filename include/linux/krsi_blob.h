@@ -52,7 +52,8 @@ char *krsi_blob_at(unsigned int class, void *object, void *blob, u32 slot,
  * struct krsi_blob_path - how to get from an object to its blob
  * @class: the kind of blob
  * @len: how many pointers there are to follow; the last one is to the blob
- * @null: what can be NULL: bit 0 the object, bit N what the Nth pointer is to
+ * @null: what can be NULL: bit 0 the object, bit N what the Nth pointer is to;
+ * whether the blob can be missing depends on the hook and is added there
  * @offset: where each pointer is in what the one before it is to
  */
 struct krsi_blob_path {
@@ -74,6 +75,7 @@ struct krsi_blob_path {
  * @reg: the register that has the slot's number; the next one has the size
  * @slot: the slot's number
  * @size: its size
+ * @hook: the hook of the program, an enum krsi_hook; negative if it is not known
  */
 struct krsi_blob_call {
 	const struct krsi_blob_path *path;
@@ -85,6 +87,7 @@ struct krsi_blob_call {
 	u32 reg;
 	u32 slot;
 	u32 size;
+	s32 hook;
 };
 
 /* Rust: security/krsi/blob/inline.rs */

@@ -283,11 +283,10 @@ BTF_ID(func, krsi_inode_blob_save_locked)
 #endif
 
 /*
- * Where the blob is that a kfunc returns a part of. Nobody checks whether there
- * is a blob where the framework allocates one for every object, as soon as some
- * LSM wants it: a class without has no slots. Backing files and sockets are not
- * here, of which some have no such blob; nor is the inode of a path, which is
- * too far away.
+ * Where the blob is that a kfunc returns a part of. Whether an object can be
+ * without depends on the hook: see security/krsi/blob/missing.rs. Backing files
+ * and sockets are not here, because the kfunc looks at the object to find out
+ * whether it has such a blob; nor is the inode of a path, which is too far away.
  */
 static const struct {
 	unsigned long kfunc;
@@ -309,9 +308,8 @@ static const struct {
 	PATH(bpf_map, struct bpf_map, security),
 	PATH(bpf_token, struct bpf_token, security),
 #undef PATH
-	/* Programs of the kernel itself have none. */
 	{ (unsigned long)krsi_bpf_prog_blob,
-	  { KRSI_BLOB_bpf_prog, 2, BIT(0) | BIT(2),
+	  { KRSI_BLOB_bpf_prog, 2, BIT(0),
 	    { offsetof(struct bpf_prog, aux),
 	      offsetof(struct bpf_prog_aux, security) } } },
 	{ (unsigned long)krsi_bprm_cred_blob,
@@ -351,6 +349,7 @@ int krsi_inline_kfunc(struct bpf_verifier_env *env, unsigned long kfunc,
 		.index = insn_idx,
 		.object = BPF_REG_1,
 		.reg = BPF_REG_2,
+		.hook = krsi_hook_by_id(env->prog->aux->attach_btf_id),
 	};
 	unsigned int i, len = 0;
 	int cnt;

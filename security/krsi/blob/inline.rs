@@ -10,7 +10,10 @@
 //!
 //! Pure, but for the two pointers that the verifier passes.
 
-use super::access::{self, Place};
+use super::{
+    access::{self, Place},
+    missing, Class,
+};
 use kernel::{bindings, prelude::*};
 
 /// The most that takes the place of a call, as the verifier has it.
@@ -267,12 +270,12 @@ fn drop_unread(insns: &mut [bindings::bpf_insn], mut dead: u16) -> usize {
 /// Makes what takes the place of a call, and removes what was for the call alone.
 ///
 /// `buf` has `len` instructions, behind which the object is in the register that `call` says.
-/// Returns how many there are in the end, or 0: the call stays. Any context.
+/// Returns how many there are in the end, or 0: the call stays. May sleep.
 ///
 /// # Safety
 ///
 /// `call` must be valid and nobody else's, with a path that is right for the objects of its class,
-/// of which every pointer that can be NULL is marked; `insns` must be the `len` instructions of the
+/// of which every pointer that can be NULL is marked, but for the blob; `insns` must be the `len` instructions of the
 /// program, nobody else's meanwhile, of which the one at `index` is the call; `buf` must have space
 /// for `INSN_BUF_SIZE`.
 #[export]
@@ -281,11 +284,15 @@ pub(crate) unsafe extern "C" fn krsi_blob_replace(
     buf: *mut bindings::bpf_insn,
     len: c_uint,
 ) -> c_int {
-    // SAFETY: By the safety requirements.
-    let (call, path) = unsafe { (&mut *call, &*(*call).path) };
+    // SAFETY: The caller passes a valid `call` that only it has, with a valid path.
+    let (call, mut path) = unsafe { (&mut *call, *(*call).path) };
     let Some(place) = access::place(path.class, call.slot, call.size) else {
         return 0;
     };
+    let hook = usize::try_from(call.hook).ok();
+    if missing::possible(Class::ALL[path.class as usize], hook) {
+        path.null |= 1 << path.len;
+    }
     // Elsewhere the load of the word would have to be an acquiring one.
     if place.ready.is_some() && !cfg!(CONFIG_X86) {
         return 0;
@@ -307,7 +314,7 @@ pub(crate) unsafe extern "C" fn krsi_blob_replace(
         return 0;
     };
 
-    access(&mut code, path, &place, call, *insn, test);
+    access(&mut code, &path, &place, call, *insn, test);
     if code.len > MAX {
         return 0;
     }
@@ -422,6 +429,7 @@ mod tests {
             reg: 2,
             slot: SLOT,
             size: 8,
+            hook: -1,
         };
         let mut code = Code {
             insns: &mut buf,

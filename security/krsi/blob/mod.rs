@@ -11,12 +11,14 @@
 //! - [`access`]: from an object and a slot's number to bytes
 //! - [`typed`]: what KRSI itself accesses there
 //! - [`inline`]: the same without a call
+//! - [`missing`]: at which hooks an object can be without a blob
 //! - [`inherit`]: slots that new credentials and tasks take over
 //! - [`xattr`]: slots of inodes that last
 
 mod access;
 mod inherit;
 mod inline;
+mod missing;
 mod parse;
 mod slots;
 mod typed;
