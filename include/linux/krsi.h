@@ -76,6 +76,7 @@ const struct cred *krsi_get_task_cred(struct task_struct *p);
 void krsi_put_cred(const struct cred *cred);
 bool krsi_find_allowed(unsigned int hook);
 bool krsi_file_unfinished(unsigned int hook);
+bool krsi_file_mode_known(unsigned int hook);
 const struct krsi_dentry *krsi_find_parent(const struct dentry *dentry);
 const struct krsi_dentry *krsi_find_dentry(const struct path *path);
 const struct super_block *krsi_find_sb(const struct inode *inode);

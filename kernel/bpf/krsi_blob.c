@@ -483,18 +483,33 @@ void *krsi_blob_of(unsigned int class, void *object)
 	return NULL;
 }
 
-/* LSM programs share their kfuncs with those that trace. */
 BTF_ID_LIST(krsi_inode_ids)
 BTF_ID(func, krsi_inode_blob)
 BTF_ID(func, krsi_path_inode_blob)
 
+BTF_ID_LIST_SINGLE(krsi_backing_file_id, func, krsi_backing_file_blob)
+
+/* The member of struct krsi_blob_ops that a boot program is for. */
+#define KRSI_BOOT_MEMBER(NAME)						\
+	(offsetof(struct krsi_blob_ops, NAME) / sizeof(void *))
+
+static bool krsi_boot_program_may(const struct bpf_prog *prog, u32 kfunc_id)
+{
+	if (prog->aux->attach_btf_id != krsi_boot_struct_id() ||
+	    !krsi_boot_kfunc(kfunc_id))
+		return false;
+	/* The mode of a file that is being made is still that of another one. */
+	return kfunc_id != krsi_backing_file_id[0] ||
+	       prog->expected_attach_type != KRSI_BOOT_MEMBER(file);
+}
+
+/* LSM programs share their kfuncs with those that trace. */
 static int krsi_blob_kfunc_filter(const struct bpf_prog *prog, u32 kfunc_id)
 {
 	if (!btf_id_set8_contains(&krsi_blob_kfuncs, kfunc_id))
 		return 0;
 	if (prog->type == BPF_PROG_TYPE_STRUCT_OPS)
-		return prog->aux->attach_btf_id == krsi_boot_struct_id() &&
-		       krsi_boot_kfunc(kfunc_id) ? 0 : -EACCES;
+		return krsi_boot_program_may(prog, kfunc_id) ? 0 : -EACCES;
 	if (prog->type != BPF_PROG_TYPE_LSM)
 		return -EACCES;
 	/* A file that is being made, or is going, may have no inode. */
@@ -503,6 +518,12 @@ static int krsi_blob_kfunc_filter(const struct bpf_prog *prog, u32 kfunc_id)
 
 		if (hook < 0 || krsi_file_unfinished(hook) ||
 		    (kfunc_id == krsi_inode_ids[1] && !krsi_find_allowed(hook)))
+			return -EACCES;
+	}
+	if (kfunc_id == krsi_backing_file_id[0]) {
+		int hook = krsi_hook_by_id(prog->aux->attach_btf_id);
+
+		if (hook < 0 || !krsi_file_mode_known(hook))
 			return -EACCES;
 	}
 	if (kfunc_id == krsi_save_ids[bpf_lsm_has_d_inode_locked(prog) ? 0 : 1])

@@ -23,7 +23,7 @@ DEFINE_PER_CPU(struct krsi_boot_cpu, krsi_boot_cpu);
 /*
  * A file that is being made. A type of its own, because the verifier takes
  * f_inode of any other struct file for the inode of an open one, while it is
- * still NULL.
+ * still that of the last file at the same address.
  */
 struct krsi_new_file {
 	struct file file;

@@ -190,6 +190,9 @@ fn link(node: TrampNode, func: *const c_void) -> Result<c_int> {
             return Err(e);
         }
     };
+    if hooks::closed(hook) {
+        return Err(EOPNOTSUPP);
+    }
     let mut guard = LOCK.lock();
     let old = programs(&hooks::STATE[hook], &guard);
     let linked = old.is_some_and(|old| {
@@ -210,7 +213,8 @@ fn link(node: TrampNode, func: *const c_void) -> Result<c_int> {
 ///
 /// May sleep. The caller holds the lock of the stub's trampoline. Returns 0, or
 /// `KRSI_NOT_MINE` if mainline's bpf LSM is the one that is active, or
-/// - `-EOPNOTSUPP`: neither is active, so that the program would not be enforced
+/// - `-EOPNOTSUPP`: neither is active, so that the program would not be enforced, or no program may
+///   run at the hook
 /// - `-EBUSY`: the program is attached to the hook already
 /// - `-ENOMEM`
 ///

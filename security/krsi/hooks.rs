@@ -89,13 +89,25 @@ impl State {
 /// The state of each hook.
 pub(crate) static STATE: [State; COUNT] = [const { State::new() }; COUNT];
 
+/// Hooks at which no program may run, whatever the BPF core says.
+///
+/// Before `file_alloc_security`, `init_file()` sets `f_cred`, and the framework `f_security`. The
+/// rest of the file is what the last file at the same address left: files are
+/// `SLAB_TYPESAFE_BY_RCU`, and not zeroed. So its pointers are not NULL but stale.
+const CLOSED: &[&str] = &["file_alloc_security"];
+
+/// Whether no program may run at a hook. Any context.
+pub(crate) fn closed(hook: usize) -> bool {
+    CLOSED.contains(&FACTS[hook].name)
+}
+
 /// The number of the hook that `func` is the stub of.
 pub(crate) fn by_stub(func: *const c_void) -> Option<usize> {
     FACTS.iter().position(|facts| facts.stub == func.cast())
 }
 
 /// The hooks at which a program of `hook` can run: it, and those whose programs can tail-call it,
-/// which have functions of the same type. [`None`] if BTF is missing.
+/// which have functions of the same type and programs at all. [`None`] if BTF is missing.
 ///
 /// May sleep.
 pub(crate) fn tail_callers(hook: usize) -> Option<impl Iterator<Item = usize>> {
@@ -103,7 +115,9 @@ pub(crate) fn tail_callers(hook: usize) -> Option<impl Iterator<Item = usize>> {
     let proto = |hook: usize| unsafe { bindings::krsi_hook_proto(hook as c_uint) };
     let own = proto(hook);
 
-    (own != 0).then(|| (0..COUNT).filter(move |&other| proto(other) == own))
+    (own != 0).then(|| {
+        (0..COUNT).filter(move |&other| other == hook || proto(other) == own && !closed(other))
+    })
 }
 
 /// The key that switches the framework's calls of a hook.
@@ -316,6 +330,21 @@ mod tests {
         }
         assert!(by_stub(core::ptr::null()).is_none());
         assert!(by_stub((bindings::bpf_inode_storage_free as *const ()).cast()).is_none());
+    }
+
+    #[test]
+    fn closed_hooks_are_no_tail_callers() {
+        let hook = |name: &str| FACTS.iter().position(|facts| facts.name == name);
+        let callers = |hook| tail_callers(hook).map(|hooks| hooks.filter(|&h| closed(h)).count());
+
+        for name in CLOSED {
+            // None of them depends on the configuration.
+            assert!(hook(name).is_some_and(|hook| closed(hook) && callers(hook) == Some(1)));
+        }
+        // These have functions of the same type.
+        for name in ["file_open", "file_truncate", "file_receive"] {
+            assert!(hook(name).is_some_and(|hook| !closed(hook) && callers(hook) == Some(0)));
+        }
     }
 
     #[test]

@@ -21,11 +21,19 @@ use kernel::{
 
 /// Hooks of files that have no path and no inode yet, or any more, where the verifier thinks that
 /// they have.
+///
+/// At `file_alloc_security` both are those of another file, which may be freed: see
+/// [`hooks::closed`]. So they are at `file_free_security` if an LSM has refused the file at the
+/// former.
 const UNFINISHED: &[&str] = &[
     "backing_file_alloc",
     "backing_file_free",
+    "file_alloc_security",
     "file_free_security",
 ];
+
+/// Hooks of files whose `f_mode` may be that of another file, as [`UNFINISHED`] says.
+const NO_MODE: &[&str] = &["file_alloc_security", "file_free_security"];
 
 /// Whether programs of a hook may ask for what files and directories lead to.
 ///
@@ -38,6 +46,16 @@ const UNFINISHED: &[&str] = &[
 pub(crate) unsafe extern "C" fn krsi_find_allowed(hook: c_uint) -> bool {
     hooks::tail_callers(hook as usize)
         .is_some_and(|mut hooks| hooks.all(|hook| !UNFINISHED.contains(&hooks::FACTS[hook].name)))
+}
+
+/// Whether `f_mode` of the files of a hook is their own. Any context.
+///
+/// # Safety
+///
+/// `hook` must be a hook's number.
+#[export]
+pub(crate) unsafe extern "C" fn krsi_file_mode_known(hook: c_uint) -> bool {
+    !NO_MODE.contains(&hooks::FACTS[hook as usize].name)
 }
 
 /// Whether the files of a hook may have no path and no inode yet, or any more. Any context.
@@ -172,4 +190,46 @@ pub(crate) unsafe extern "C" fn krsi_find_sb(
     // SAFETY: By the safety requirements; the field does not change after the allocation.
     // Superblocks are freed after a grace period that begins when their last inode is gone.
     unsafe { (*inode).i_sb }
+}
+
+#[cfg(CONFIG_SECURITY_KRSI_KUNIT_TEST)]
+#[kernel::macros::kunit_tests(krsi_refs)]
+mod tests {
+    use super::*;
+
+    fn hook(name: &str) -> Option<c_uint> {
+        let hook = hooks::FACTS.iter().position(|facts| facts.name == name)?;
+        Some(hook as c_uint)
+    }
+
+    #[test]
+    fn files_that_are_not_finished_lead_nowhere() {
+        for name in UNFINISHED {
+            // None of them depends on the configuration.
+            // SAFETY: A hook's number.
+            assert!(hook(name).is_some_and(|hook| unsafe {
+                krsi_file_unfinished(hook) && !krsi_find_allowed(hook)
+            }));
+        }
+        for name in ["file_open", "file_ioctl", "inode_unlink"] {
+            // SAFETY: A hook's number.
+            assert!(hook(name).is_some_and(|hook| unsafe {
+                !krsi_file_unfinished(hook) && krsi_find_allowed(hook)
+            }));
+        }
+    }
+
+    #[test]
+    fn modes_of_other_files_are_not_looked_at() {
+        let known = |name| {
+            // SAFETY: A hook's number.
+            hook(name).map(|hook| unsafe { krsi_file_mode_known(hook) })
+        };
+
+        assert_eq!(known("file_alloc_security"), Some(false));
+        assert_eq!(known("file_free_security"), Some(false));
+        for name in ["backing_file_alloc", "backing_file_free", "file_open"] {
+            assert_eq!(known(name), Some(true));
+        }
+    }
 }
