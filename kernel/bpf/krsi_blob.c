@@ -62,6 +62,31 @@ static struct inode *path_inode(const struct path *path)
 	return path && path->dentry ? d_inode(path->dentry) : NULL;
 }
 
+/*
+ * The device that the inode's file system is mounted from. s_bdev_file keeps it
+ * for as long as the superblock has inodes. File systems that open their devices
+ * themselves, as btrfs does, have none, and may change s_bdev at any time.
+ */
+static struct block_device *inode_bdev(const struct inode *inode)
+{
+	const struct super_block *sb = inode->i_sb;
+
+	return sb->s_bdev_file ? sb->s_bdev : NULL;
+}
+
+/* Copies a slot, whose words programs can be writing to. */
+static void copy_slot(void *to, const void *from, u32 size)
+{
+	u64 word;
+
+	for (; size; to += sizeof(word), from += sizeof(word)) {
+		/* Slots are aligned, and padded to whole words. */
+		word = READ_ONCE(*(const u64 *)from);
+		memcpy(to, &word, min(size, sizeof(word)));
+		size -= min(size, sizeof(word));
+	}
+}
+
 static int save_locked(struct dentry *dentry, struct inode *inode, u32 slot)
 {
 	int ret;
@@ -127,6 +152,25 @@ KRSI_BLOB_KFUNC(bprm_cred, cred, struct linux_binprm *, bprm,
 		(bprm ? bprm->cred : NULL),
 		(bprm->cred ? bprm->cred->security : NULL))
 
+/* The credentials by which a file was opened. */
+KRSI_BLOB_KFUNC(file_cred, cred, struct file *, file,
+		(file ? (void *)file->f_cred : NULL), file->f_cred->security)
+
+/* The file system that an inode is of. */
+KRSI_BLOB_KFUNC(inode_sb, superblock, struct inode *, inode,
+		(inode ? inode->i_sb : NULL), inode->i_sb->s_security)
+
+/* The device that an inode's file system is mounted from. */
+__bpf_kfunc char *krsi_inode_bdev_blob(struct inode *inode, u32 slot,
+				       u32 rdwr_buf_size)
+{
+	struct block_device *bdev = inode ? inode_bdev(inode) : NULL;
+
+	return krsi_blob_at(KRSI_BLOB_bdev, bdev,
+			    bdev ? bdev->bd_security : NULL, slot,
+			    rdwr_buf_size);
+}
+
 /* The inode that a path leads to, which the verifier does not trust there. */
 __bpf_kfunc char *krsi_path_inode_blob(const struct path *path, u32 slot,
 				       u32 rdwr_buf_size)
@@ -155,6 +199,56 @@ __bpf_kfunc char *krsi_current_cred_blob(u32 slot, u32 rdwr_buf_size)
 
 	return krsi_blob_at(KRSI_BLOB_cred, (void *)cred, cred->security, slot,
 			    rdwr_buf_size);
+}
+
+/* How often krsi_dentry_blob_read() looks at an entry that changes. */
+#define KRSI_READ_TRIES 4
+
+/**
+ * krsi_dentry_blob_read - copy what an entry's inode has in a slot
+ * @dentry: the entry, a hook's argument or what krsi_path_dentry() or
+ * krsi_dentry_parent() has found in the same RCU section
+ * @slot: number of the slot
+ * @dst: where to, as large as the slot
+ * @dst__sz: the size
+ *
+ * For the labels of directories, which no reference keeps: they can be read, not
+ * written. On error @dst has zeroes.
+ *
+ * Context: any.
+ * Return:
+ * * 0
+ * * -EINVAL: there is no such slot of that size, or it cannot be accessed
+ * * -ENOENT: the entry has no inode
+ * * -EAGAIN: the entry was changed each time
+ */
+__bpf_kfunc int krsi_dentry_blob_read(const struct dentry *dentry, u32 slot,
+				      void *dst, u32 dst__sz)
+{
+	int i, ret = -EAGAIN;
+
+	/* Keeps the inode and its blob, even if the entry loses the inode. */
+	guard(rcu)();
+	for (i = 0; i < KRSI_READ_TRIES; i++) {
+		unsigned int seq = raw_seqcount_begin(&dentry->d_seq);
+		struct inode *inode = d_inode_rcu(dentry);
+		const char *from = NULL;
+
+		if (inode)
+			from = krsi_blob_at(KRSI_BLOB_inode, inode,
+					    READ_ONCE(inode->i_security), slot,
+					    dst__sz);
+		if (from)
+			copy_slot(dst, from, dst__sz);
+		/* File systems reuse inodes without a grace period. */
+		if (!read_seqcount_retry(&dentry->d_seq, seq)) {
+			ret = from ? 0 : inode ? -EINVAL : -ENOENT;
+			break;
+		}
+	}
+	if (ret)
+		memset(dst, 0, dst__sz);
+	return ret;
 }
 
 /**
@@ -253,6 +347,10 @@ BTF_ID_FLAGS(func, krsi_file_blob, KF_RET_NULL)
 BTF_ID_FLAGS(func, krsi_backing_file_blob, KF_RET_NULL)
 BTF_ID_FLAGS(func, krsi_inode_blob, KF_RET_NULL)
 BTF_ID_FLAGS(func, krsi_path_inode_blob, KF_RET_NULL)
+BTF_ID_FLAGS(func, krsi_file_cred_blob, KF_RET_NULL)
+BTF_ID_FLAGS(func, krsi_inode_sb_blob, KF_RET_NULL)
+BTF_ID_FLAGS(func, krsi_inode_bdev_blob, KF_RET_NULL)
+BTF_ID_FLAGS(func, krsi_dentry_blob_read, KF_RCU)
 BTF_ID_FLAGS(func, krsi_superblock_blob, KF_RET_NULL)
 BTF_ID_FLAGS(func, krsi_sock_blob, KF_RET_NULL)
 BTF_ID_FLAGS(func, krsi_ipc_blob, KF_RET_NULL)
@@ -286,7 +384,8 @@ BTF_ID(func, krsi_inode_blob_save_locked)
  * Where the blob is that a kfunc returns a part of. Whether an object can be
  * without depends on the hook: see security/krsi/blob/missing.rs. Backing files
  * and sockets are not here, because the kfunc looks at the object to find out
- * whether it has such a blob; nor is the inode of a path, which is too far away.
+ * whether it has such a blob; nor are the inode of a path and the device of an
+ * inode, which are too far away.
  */
 static const struct {
 	unsigned long kfunc;
@@ -312,6 +411,14 @@ static const struct {
 	  { KRSI_BLOB_bpf_prog, 2, BIT(0),
 	    { offsetof(struct bpf_prog, aux),
 	      offsetof(struct bpf_prog_aux, security) } } },
+	{ (unsigned long)krsi_file_cred_blob,
+	  { KRSI_BLOB_cred, 2, BIT(0),
+	    { offsetof(struct file, f_cred),
+	      offsetof(struct cred, security) } } },
+	{ (unsigned long)krsi_inode_sb_blob,
+	  { KRSI_BLOB_superblock, 2, BIT(0),
+	    { offsetof(struct inode, i_sb),
+	      offsetof(struct super_block, s_security) } } },
 	{ (unsigned long)krsi_bprm_cred_blob,
 	  { KRSI_BLOB_cred, 2, BIT(0) | BIT(1),
 	    { offsetof(struct linux_binprm, cred),
@@ -483,9 +590,17 @@ void *krsi_blob_of(unsigned int class, void *object)
 	return NULL;
 }
 
-BTF_ID_LIST(krsi_inode_ids)
+BTF_SET_START(krsi_inode_ids)
 BTF_ID(func, krsi_inode_blob)
+BTF_ID(func, krsi_inode_sb_blob)
+BTF_ID(func, krsi_inode_bdev_blob)
+BTF_SET_END(krsi_inode_ids)
+
+BTF_SET_START(krsi_file_ids)
 BTF_ID(func, krsi_path_inode_blob)
+BTF_ID(func, krsi_file_cred_blob)
+BTF_ID(func, krsi_dentry_blob_read)
+BTF_SET_END(krsi_file_ids)
 
 BTF_ID_LIST_SINGLE(krsi_backing_file_id, func, krsi_backing_file_blob)
 
@@ -506,26 +621,26 @@ static bool krsi_boot_program_may(const struct bpf_prog *prog, u32 kfunc_id)
 /* LSM programs share their kfuncs with those that trace. */
 static int krsi_blob_kfunc_filter(const struct bpf_prog *prog, u32 kfunc_id)
 {
+	int hook;
+
 	if (!btf_id_set8_contains(&krsi_blob_kfuncs, kfunc_id))
 		return 0;
 	if (prog->type == BPF_PROG_TYPE_STRUCT_OPS)
 		return krsi_boot_program_may(prog, kfunc_id) ? 0 : -EACCES;
 	if (prog->type != BPF_PROG_TYPE_LSM)
 		return -EACCES;
-	/* A file that is being made, or is going, may have no inode. */
-	if (kfunc_id == krsi_inode_ids[0] || kfunc_id == krsi_inode_ids[1]) {
-		int hook = krsi_hook_by_id(prog->aux->attach_btf_id);
-
-		if (hook < 0 || krsi_file_unfinished(hook) ||
-		    (kfunc_id == krsi_inode_ids[1] && !krsi_find_allowed(hook)))
-			return -EACCES;
-	}
-	if (kfunc_id == krsi_backing_file_id[0]) {
-		int hook = krsi_hook_by_id(prog->aux->attach_btf_id);
-
-		if (hook < 0 || !krsi_file_mode_known(hook))
-			return -EACCES;
-	}
+	hook = krsi_hook_by_id(prog->aux->attach_btf_id);
+	if (hook < 0)
+		return -EACCES;
+	/* A file that is being made, or is going, may lead nowhere. */
+	if (btf_id_set_contains(&krsi_inode_ids, kfunc_id) &&
+	    krsi_file_unfinished(hook))
+		return -EACCES;
+	if (btf_id_set_contains(&krsi_file_ids, kfunc_id) &&
+	    !krsi_find_allowed(hook))
+		return -EACCES;
+	if (kfunc_id == krsi_backing_file_id[0] && !krsi_file_mode_known(hook))
+		return -EACCES;
 	if (kfunc_id == krsi_save_ids[bpf_lsm_has_d_inode_locked(prog) ? 0 : 1])
 		return -EACCES;
 	return 0;

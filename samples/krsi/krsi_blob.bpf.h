@@ -44,6 +44,13 @@ char *krsi_bpf_prog_blob(struct bpf_prog *prog, u32 slot, u32 rdwr_buf_size) __k
 char *krsi_bpf_token_blob(struct bpf_token *token, u32 slot, u32 rdwr_buf_size) __ksym;
 /* The inode of a path that is trusted. */
 char *krsi_path_inode_blob(const struct path *path, u32 slot, u32 rdwr_buf_size) __ksym;
+/* The credentials by which a file was opened. */
+char *krsi_file_cred_blob(struct file *file, u32 slot, u32 rdwr_buf_size) __ksym;
+/* The file system of an inode, and the device that it is mounted from. */
+char *krsi_inode_sb_blob(struct inode *inode, u32 slot, u32 rdwr_buf_size) __ksym;
+char *krsi_inode_bdev_blob(struct inode *inode, u32 slot, u32 rdwr_buf_size) __ksym;
+/* A copy of what an entry's inode has, such as a directory's; 0 or a negative errno. */
+int krsi_dentry_blob_read(const struct dentry *dentry, u32 slot, void *dst, u32 dst__sz) __ksym;
 /* The credentials of the current task, and those that an exec prepares. */
 char *krsi_current_cred_blob(u32 slot, u32 rdwr_buf_size) __ksym;
 char *krsi_bprm_cred_blob(struct linux_binprm *bprm, u32 slot, u32 rdwr_buf_size) __ksym;

@@ -11,9 +11,6 @@
 
 #include "common.h"
 
-/* Makes a token of a bpffs, in another way than the ordinary one if it is set. */
-static int (*token_make)(int dir);
-
 /* Makes a token and calls @fn, in a user namespace. Returns what @fn does, or 1. */
 static inline int token_child(int to_parent, int from_parent, int (*fn)(int token))
 {
@@ -30,7 +27,7 @@ static inline int token_child(int to_parent, int from_parent, int (*fn)(int toke
 		return 1;
 	/* What fsmount() returns stands for a path only. */
 	dir = openat(fsmount(fs, FSMOUNT_CLOEXEC, 0), ".", O_RDONLY | O_CLOEXEC);
-	token = token_make ? token_make(dir) : bpf_token_create(dir, NULL);
+	token = bpf_token_create(dir, NULL);
 	return token < 0 ? 1 : fn(token);
 }
 
