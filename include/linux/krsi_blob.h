@@ -90,7 +90,7 @@ struct krsi_blob_call {
 	s32 hook;
 };
 
-/* Rust: security/krsi/blob/inline.rs */
+/* Rust: security/krsi/blob/inline/mod.rs */
 int krsi_blob_replace(struct krsi_blob_call *call, struct bpf_insn *buf,
 		      unsigned int len);
 
