@@ -749,14 +749,8 @@ FIXTURE_TEARDOWN(reject)
 
 TEST_F(reject, load)
 {
-	struct bpf_program *prog;
-
-	ASSERT_TRUE(load_only(self->skel->obj, variant->prog));
-	prog = bpf_object__find_program_by_name(self->skel->obj, variant->prog);
-	ASSERT_NE(NULL, prog);
-	ASSERT_EQ(0, bpf_program__set_log_buf(prog, self->log, sizeof(self->log)));
-	bpf_program__set_log_level(prog, 1);
-	EXPECT_GT(0, blob_xattr_bpf__load(self->skel));
+	EXPECT_GT(0, load_logged(self->skel->obj, variant->prog, self->log,
+				 sizeof(self->log)));
 	EXPECT_NE(NULL, strstr(self->log, variant->reason))
 		TH_LOG("expected '%s':\n%s", variant->reason, self->log);
 }

@@ -171,6 +171,20 @@ static inline bool load_only(struct bpf_object *obj, const char *name)
 }
 
 /*
+ * Loads only @name of an object's programs, with the verifier's messages in @log.
+ * Returns 0 or a negative errno of loading; 1 if there is no such program.
+ */
+static inline int load_logged(struct bpf_object *obj, const char *name, char *log, size_t size)
+{
+	struct bpf_program *prog = bpf_object__find_program_by_name(obj, name);
+
+	if (!prog || !load_only(obj, name) || bpf_program__set_log_buf(prog, log, size))
+		return 1;
+	bpf_program__set_log_level(prog, 1);
+	return bpf_object__load(obj);
+}
+
+/*
  * Attaches a program with no struct bpf_link around it: returns the link's
  * file descriptor, or a negative errno.
  */

@@ -90,16 +90,8 @@ FIXTURE_TEARDOWN(exec_reject)
 TEST_F(exec_reject, load)
 {
 	const char *reason = krsi_active() ? variant->reason : "";
-	struct bpf_program *prog;
-	int err;
+	int err = load_logged(self->skel->obj, variant->prog, self->log, sizeof(self->log));
 
-	ASSERT_TRUE(load_only(self->skel->obj, variant->prog));
-	prog = bpf_object__find_program_by_name(self->skel->obj, variant->prog);
-	ASSERT_NE(NULL, prog);
-	ASSERT_EQ(0, bpf_program__set_log_buf(prog, self->log, sizeof(self->log)));
-	bpf_program__set_log_level(prog, 1);
-
-	err = exec_reject_bpf__load(self->skel);
 	if (variant->accept && krsi_active()) {
 		EXPECT_EQ(0, err) TH_LOG("%s", self->log);
 		return;

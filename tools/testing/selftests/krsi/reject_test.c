@@ -108,15 +108,8 @@ FIXTURE_TEARDOWN(reject)
 
 TEST_F(reject, load)
 {
-	struct bpf_program *prog;
-
-	ASSERT_TRUE(load_only(self->skel->obj, variant->prog));
-	prog = bpf_object__find_program_by_name(self->skel->obj, variant->prog);
-	ASSERT_NE(NULL, prog);
-	ASSERT_EQ(0, bpf_program__set_log_buf(prog, self->log, sizeof(self->log)));
-	bpf_program__set_log_level(prog, 1);
-
-	EXPECT_EQ(variant->err, reject_bpf__load(self->skel));
+	EXPECT_EQ(variant->err, load_logged(self->skel->obj, variant->prog, self->log,
+					    sizeof(self->log)));
 	if (variant->err)
 		EXPECT_TRUE(strstr(self->log, variant->reason) ||
 			    strstr(libbpf_log, variant->reason))
