@@ -44,7 +44,7 @@ static const struct {
 
 static const char *name_of(__u64 id)
 {
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
 		if (known[i].id == id)
 			return known[i].name;
 	return "?";
@@ -167,7 +167,7 @@ static const char * const patterns[] = {
 
 TEST_F(detect, regular_expression)
 {
-	for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(patterns); i++) {
 		regex_t regex;
 
 		/* The C library may lack an extension. */

@@ -56,11 +56,11 @@ def overlay(wrapper=()):
     HELD.mkdir()
     script = """
         set -e
-        mount -t tmpfs tmpfs "$1"
+        mount -t tmpfs none "$1"
         mkdir "$1/lower" "$1/upper" "$1/work" "$1/merged" "$1/lower/dir" "$1/upper/dir"
         for name in append change remove move dir/below; do echo old >"$1/lower/$name"; done
         chmod -R a+rwX "$1"
-        mount -t overlay overlay -o "lowerdir=$1/lower,upperdir=$1/upper,workdir=$1/work" \\
+        mount -t overlay none -o "lowerdir=$1/lower,upperdir=$1/upper,workdir=$1/work" \\
             "$1/merged"
     """
     done = subprocess.run([*wrapper, "sh", "-c", script, "sh", str(HELD)], check=False,
@@ -104,7 +104,7 @@ def rootless():
             cd "$1" && chmod 755 .. . && chown -R 1000 . && \\
             exec setpriv --reuid 1000 --regid 1000 --clear-groups \\
             unshare -Urm sh -ec 'mkdir lower upper work merged; echo a >lower/a
-                mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work merged
+                mount -t overlay none -o lowerdir=lower,upperdir=upper,workdir=work merged
                 echo b >>merged/a; mkdir merged/d; rm merged/a; ls merged >/dev/null'
             """, HELD)
         return done.stderr
@@ -172,7 +172,7 @@ def test_objects_without_a_name():
             os.close(fd)
 
         # A mount that was detached, and two that never were attached.
-        shell('mount -t tmpfs tmpfs "$1" && echo a >"$1/file"', HELD)
+        shell('mount -t tmpfs none "$1" && echo a >"$1/file"', HELD)
         detached = os.open(HELD, os.O_PATH)
         equal(shell('umount -l "$1"', HELD).returncode, 0)
         tree = syscall(SYS_OPEN_TREE, -100, str(FREE).encode(), 1)
@@ -320,7 +320,7 @@ def handle_of(path):
 def test_calls_that_share_a_hook():
     """Each is denied, and what has its hook is not."""
     with files():
-        shell('mount -t tmpfs tmpfs "$1" && echo content >"$1/file"', HELD)
+        shell('mount -t tmpfs none "$1" && echo content >"$1/file"', HELD)
         file, other, written = HELD / "file", HELD / "other", HELD / "written"
         other.write_text("content")
         handle = handle_of(file)
