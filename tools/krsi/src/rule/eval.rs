@@ -344,15 +344,10 @@ fn number(
     }
 }
 
-/// The access that a system call is alone.
+/// The access that an event without `perm` has by its system call.
 fn implied(event: &Event) -> Option<&'static str> {
-    match event.syscall.as_deref()? {
-        "read" | "pread64" | "readv" | "preadv" | "preadv2" | "getdents" | "getdents64" => {
-            Some("r")
-        }
-        "write" | "pwrite64" | "writev" | "pwritev" | "pwritev2" | "fallocate" => Some("w"),
-        _ => None,
-    }
+    let access = hook::access_of(event.syscall.as_deref()?)?;
+    Some(if access == hook::READ { "r" } else { "w" })
 }
 
 /// The id of the cgroup at a depth of a path; 0 if it has none.

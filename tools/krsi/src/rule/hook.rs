@@ -484,7 +484,7 @@ const DECIDED: &[Row] = &[
         &[("path_truncate", When::Always)],
     ),
     (
-        // open(2) with O_TRUNC asks this hook too.
+        // open(2) with O_TRUNC calls this hook too.
         &["ftruncate", "ftruncate64"],
         &[("file_truncate", When::AskedOrWorker)],
     ),
@@ -587,9 +587,9 @@ const DECIDED: &[Row] = &[
     (&["fallocate"], &[("file_permission", When::Asked)]),
     (&["ioctl"], &[("file_ioctl", When::Always)]),
     (&["fcntl", "fcntl64"], &[("file_fcntl", When::Always)]),
-    // fcntl(2) locks with this hook too.
+    // fcntl(2) calls this hook too.
     (&["flock"], &[("file_lock", When::Asked)]),
-    // So do exec and shmat(2).
+    // exec, shmat(2) and remap_file_pages(2) call this hook too.
     (&["mmap", "mmap2"], &[("mmap_file", When::Asked)]),
     (
         &["mprotect", "pkey_mprotect"],
@@ -945,6 +945,17 @@ pub fn deciding(name: &str) -> Decided {
             .map(|(hook, when)| (find(hook).expect("the table is of hooks"), tests(*when)))
             .collect(),
     )
+}
+
+/// The access that a system call always is, of those whose hooks have a mask.
+pub fn access_of(name: &str) -> Option<u8> {
+    let (_, hooks) = DECIDED.iter().find(|(names, _)| names.contains(&name))?;
+    hooks.iter().find_map(|(_, when)| match when {
+        When::Reads | When::Lists => Some(READ),
+        When::Writes => Some(WRITE),
+        When::Asked if name == "fallocate" => Some(WRITE),
+        _ => None,
+    })
 }
 
 /// The system calls that a rule with `-S` for `names` matches beside these, because their
