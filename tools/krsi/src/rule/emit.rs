@@ -571,23 +571,21 @@ impl<'a> Emitter<'a> {
 
     /// R0 = memory of the current task, which is in R9.
     ///
-    /// The kernel makes it without waiting for a lock, and fails if another CPU has that lock just
-    /// now: a few more tries, before what is denied is denied for want of memory.
+    /// The kernel allocates it without waiting for a lock, and fails if another CPU holds that
+    /// lock. A virtual CPU may be scheduled out while it holds one, so that a fixed number of
+    /// tries is over before it runs again. Tries until the kernel ends the loop, a quarter of a
+    /// second later: then memory is short indeed.
     fn storage(&mut self, map: &str) {
-        const TRIES: u32 = 8;
-        let there = self.asm.label();
-        for left in (0..TRIES).rev() {
-            self.asm.map(R1, map);
-            self.asm.mov(R2, R9);
-            self.asm.set(R3, 0);
-            self.asm.set(R4, sys::BPF_LOCAL_STORAGE_GET_F_CREATE as i32);
-            self.asm.helper(sys::BPF_FUNC_task_storage_get);
-            if left > 0 {
-                self.asm.near_if(If::NotEqual, R0, 0, there);
-            } else {
-                self.asm.jump_if(If::Equal, R0, 0, self.broken);
-            }
-        }
+        let (again, there) = (self.asm.label(), self.asm.label());
+        self.asm.place(again);
+        self.asm.map(R1, map);
+        self.asm.mov(R2, R9);
+        self.asm.set(R3, 0);
+        self.asm.set(R4, sys::BPF_LOCAL_STORAGE_GET_F_CREATE as i32);
+        self.asm.helper(sys::BPF_FUNC_task_storage_get);
+        self.asm.near_if(If::NotEqual, R0, 0, there);
+        self.asm.may_goto(self.broken);
+        self.asm.jump(again);
         self.asm.place(there);
     }
 

@@ -18,6 +18,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 
 import rule_test
 from ktap import Skipped, equal, run_all, skip_all
@@ -425,6 +426,32 @@ def test_core_dumps():
                 equal(counters()[0][1], 0)
         finally:
             pattern.write_text(before)
+
+
+def test_tasks_that_want_memory_at_once():
+    """The kernel allocates it without waiting for locks that other CPUs hold."""
+    count = 150
+
+    def child():
+        failed = []
+        for _ in range(count):
+            thread = threading.Thread(target=lambda: failed.append(
+                attempt(os.close, os.open("/etc/passwd", os.O_RDONLY))))
+            thread.start()
+            thread.join()
+        return int(failed != [0] * count)
+
+    rule = "-a deny=ENOSYS,exit -S openat -F path=/no/such -F exe=/none -F pexe=/none\n"
+    with policy(rule):
+        pids = []
+        for _ in range(os.cpu_count() or 1):
+            pid = os.fork()
+            if pid == 0:
+                os._exit(child())
+            pids.append(pid)
+        statuses = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
+        equal(statuses, [0] * len(pids))
+        equal(counters(), [(0, 0, 0)])
 
 
 def test_sockets_still_work():

@@ -108,6 +108,7 @@ impl<'a> Loaded<'a> {
             hook,
             memory: Vec::new(),
             storages: HashMap::new(),
+            refused: HashMap::new(),
             counters: BTreeMap::new(),
             outcome: Outcome::default(),
         };
@@ -185,6 +186,8 @@ struct Machine<'a> {
     /// The upper half of an address is its number here, from 1.
     memory: Vec<Memory>,
     storages: HashMap<String, u64>,
+    /// How often each of them was refused.
+    refused: HashMap<String, u32>,
     /// Of rules, where their counters are.
     counters: BTreeMap<u32, usize>,
     outcome: Outcome,
@@ -193,6 +196,8 @@ struct Machine<'a> {
 const STACK: u64 = 512;
 /// How often a loop that the kernel bounds may go on.
 const TURNS: usize = 10_000;
+/// How often a task asks for memory in vain, as while another CPU holds the allocator's lock.
+const REFUSALS: u32 = 40;
 
 const ENOENT: i64 = 2;
 const EFAULT: i64 = 14;
@@ -566,6 +571,11 @@ impl Machine<'_> {
                     return *storage;
                 }
                 let left = self.loaded.storages.borrow().get(&name).cloned();
+                let refused = self.refused.entry(name.clone()).or_default();
+                if left.is_none() && *refused < REFUSALS {
+                    *refused += 1;
+                    return 0;
+                }
                 let bytes = left.unwrap_or_else(|| vec![0; self.size(&name)]);
                 let storage = self.add(Memory::Bytes(bytes));
                 self.storages.insert(name, storage);
