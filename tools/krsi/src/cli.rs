@@ -14,7 +14,7 @@ Exit status:
   2  the command line is wrong
   3  KRSI is not active on this machine
   4  KRSI is active, but did not enforce the verdict of a program, or programs
-     of the rules in force were removed
+     of the rules in force were removed, or the rules are pinned elsewhere
   5  the kernel refused a program that krsi made: a bug of krsi
   6  it was done, but some of what happened was lost, as the output says";
 
@@ -88,7 +88,8 @@ pub enum Command {
     ///
     /// They are compiled to one BPF program for each LSM hook, and stay in force when this command
     /// has ended, until they are replaced or unloaded. There is no instant without a policy, and
-    /// none with a part of it; if anything fails, the old rules stay in force.
+    /// none with a part of it; if anything fails, the old rules stay in force. Lines with errors
+    /// that come after -i or -c in their file are left out; after -c the exit status is then 1.
     #[command(after_help = EXIT)]
     Load(Load),
     /// Remove the rules that are in force

@@ -11,7 +11,7 @@ use crate::{
         elsewhere::Elsewhere,
         emit::{emit, Anywhere},
         eval::{eval, Decision, Event},
-        lower::{lower, Lowered, Source},
+        lower::{lower_most, Lowered, Source},
         plan::plan,
         recorded,
         system::Machine,
@@ -68,26 +68,24 @@ pub fn run(args: &cli::Check) -> Result<Exit> {
     for path in files(&args.files)? {
         let text = read(&path)?;
         let file = path.to_string_lossy().into_owned();
-        let statements = match rule::parse(&file, &text) {
-            Ok(statements) => {
-                sources.extend(statements.iter().map(|line| Source {
-                    file: file.clone(),
-                    line: line.clone(),
-                }));
-                Some(statements)
-            }
-            Err(errors) => {
-                report.errors.extend(errors);
-                None
-            }
-        };
+        let (statements, errors) = rule::parse_most(&file, &text);
+        sources.extend(statements.iter().map(|line| Source {
+            file: file.clone(),
+            line: line.clone(),
+        }));
+        let statements = errors.is_empty().then_some(statements);
+        report.errors.extend(errors);
         report.files.push(File { file, statements });
     }
     let mut lowered = None;
-    if report.errors.is_empty() && !args.parse_only {
-        match lower(sources, &system) {
-            Ok(good) => lowered = Some(good),
-            Err(errors) => report.errors = errors,
+    if !args.parse_only {
+        let (good, errors) = lower_most(sources, &system);
+        report.errors.extend(errors);
+        report
+            .errors
+            .sort_by(|one, other| (&one.file, one.line).cmp(&(&other.file, other.line)));
+        if report.errors.is_empty() {
+            lowered = Some(good);
         }
     }
     if let Some(error) = lowered.as_ref().and_then(compile) {

@@ -7,8 +7,10 @@ use crate::{
     error::{Error, Exit, Result},
     rule::{
         self,
-        load::{Counters, InForce, Store},
-        lower::{lower, Lowered, Source},
+        ast::Statement,
+        expected,
+        load::{require_active, Counters, InForce, Store},
+        lower::{lower_most, Lowered, Source, TOLERANT},
         system::Machine,
         SyntaxError,
     },
@@ -19,6 +21,7 @@ use crate::{
 };
 use serde::Serialize;
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     path::{Path, PathBuf},
 };
@@ -60,23 +63,58 @@ pub fn read(path: &Path) -> Result<String> {
     text.map_err(|error| Error::read(path, &error))
 }
 
-/// Reads, parses and resolves rules.
-pub fn compile(paths: &[PathBuf]) -> Result<std::result::Result<Lowered, Vec<SyntaxError>>> {
+/// What rules became, and how it ends if they can be loaded.
+pub struct Compiled {
+    lowered: Lowered,
+    /// Lines that -i or -c before them has left out.
+    left_out: Vec<SyntaxError>,
+    exit: Exit,
+}
+
+/// Reads, parses and resolves rules. As auditctl has it, the lines after -i or -c in a file may
+/// have errors and are then left out: after -c the command fails in the end, after -i it does not.
+pub fn compile(paths: &[PathBuf]) -> Result<std::result::Result<Compiled, Vec<SyntaxError>>> {
     let (mut sources, mut errors) = (Vec::new(), Vec::new());
+    // By file, and the line of the option.
+    let (mut tolerant, mut exit) = (BTreeMap::new(), Exit::Success);
     for path in files(paths)? {
         let file = path.to_string_lossy().into_owned();
-        match rule::parse(&file, &read(&path)?) {
-            Ok(lines) => sources.extend(lines.into_iter().map(|line| Source {
+        let (lines, wrong) = rule::parse_most(&file, &read(&path)?);
+        errors.extend(wrong);
+        for line in lines {
+            if let Statement::Setting { option, .. } = &line.statement {
+                if TOLERANT.contains(&option.as_str()) {
+                    tolerant.entry(file.clone()).or_insert(line.line);
+                    if option == "-c" {
+                        exit = Exit::Error;
+                    }
+                }
+            }
+            sources.push(Source {
                 file: file.clone(),
                 line,
-            })),
-            Err(wrong) => errors.extend(wrong),
+            });
         }
     }
-    if !errors.is_empty() {
+    let (lowered, more) = lower_most(sources, &Machine::new());
+    errors.extend(more);
+    errors.sort_by(|one, other| (&one.file, one.line).cmp(&(&other.file, other.line)));
+    let passed_over = |error: &SyntaxError| {
+        let from = tolerant.get(&error.file);
+        from.is_some_and(|from| *from < error.line)
+    };
+    if !errors.iter().all(passed_over) {
         return Ok(Err(errors));
     }
-    Ok(lower(sources, &Machine::new()))
+    Ok(Ok(Compiled {
+        lowered,
+        exit: if errors.is_empty() {
+            Exit::Success
+        } else {
+            exit
+        },
+        left_out: errors,
+    }))
 }
 
 #[derive(Serialize)]
@@ -84,16 +122,20 @@ struct Refused<'a> {
     errors: &'a [SyntaxError],
 }
 
-/// Tells what is wrong with rules.
-pub fn refuse(errors: &[SyntaxError], json: bool) -> Result<Exit> {
-    if json {
-        ui::json::print(&Refused { errors })?;
-    }
+fn tell(errors: &[SyntaxError]) {
     for error in errors {
         for line in error.to_string().lines() {
             eprintln!("{}", ui::clean(line));
         }
     }
+}
+
+/// Tells what is wrong with rules.
+pub fn refuse(errors: &[SyntaxError], json: bool) -> Result<Exit> {
+    if json {
+        ui::json::print(&Refused { errors })?;
+    }
+    tell(errors);
     eprintln!("krsi: nothing has changed; errors: {}", errors.len());
     Ok(Exit::Error)
 }
@@ -103,13 +145,20 @@ struct Loaded {
     rules: usize,
     hooks: Vec<&'static str>,
     notes: Vec<String>,
+    /// What is wrong with the lines that -i or -c has left out.
+    left_out: Vec<SyntaxError>,
 }
 
 pub fn load(args: &cli::Load) -> Result<Exit> {
-    let lowered = match compile(&args.files)? {
-        Ok(lowered) => lowered,
+    let Compiled {
+        lowered,
+        left_out,
+        exit,
+    } = match compile(&args.files)? {
+        Ok(compiled) => compiled,
         Err(errors) => return refuse(&errors, args.output.json),
     };
+    tell(&left_out);
     if lowered.policy.rules.is_empty() {
         return Err(Error::new("there is no rule in that").hint("krsi unload removes a policy"));
     }
@@ -126,17 +175,22 @@ pub fn load(args: &cli::Load) -> Result<Exit> {
             .map(|hook| hook.name)
             .collect(),
         notes: lowered.notes,
+        left_out,
     };
     if args.output.json {
         ui::json::print(&loaded)?;
     } else {
+        let left_out = match loaded.left_out.len() {
+            0 => String::new(),
+            number => format!("; lines left out: {number}"),
+        };
         ui::print(&format!(
-            "In force: {} rules on {} hooks.\n",
+            "In force: {} rules on {} hooks{left_out}.\n",
             loaded.rules,
             loaded.hooks.len()
         ))?;
     }
-    Ok(Exit::Success)
+    Ok(exit)
 }
 
 #[derive(Serialize)]
@@ -145,10 +199,15 @@ struct Unloaded {
 }
 
 pub fn unload(args: &cli::Unload) -> Result<Exit> {
+    require_active()?;
     let unloaded = match Store::existing()? {
         Some(store) => store.clear()?,
-        None => false,
+        None => {
+            expected::only_here(&BTreeSet::new())?;
+            false
+        }
     };
+    expected::forget()?;
     if args.output.json {
         ui::json::print(&Unloaded { unloaded })?;
     } else {
@@ -183,15 +242,27 @@ struct ListedRule<'a> {
     counters: Counters,
 }
 
-/// What is in force, if there is something.
+/// What is in force, if there is something. Fails if there should be something and is not, or if
+/// something is that this bpffs has no pins of.
 pub fn in_force() -> Result<Option<InForce>> {
-    match Store::existing()? {
-        Some(store) => store.in_force(),
-        None => Ok(None),
+    let found = match Store::existing()? {
+        Some(store) => {
+            expected::only_here(&store.links()?)?;
+            store.in_force()?
+        }
+        None => {
+            expected::only_here(&BTreeSet::new())?;
+            None
+        }
+    };
+    if found.is_none() {
+        expected::nothing()?;
     }
+    Ok(found)
 }
 
 pub fn list(args: &cli::List) -> Result<Exit> {
+    require_active()?;
     show(in_force()?.as_ref(), None, &[], args.output.json)
 }
 

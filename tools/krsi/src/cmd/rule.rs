@@ -9,7 +9,7 @@ use crate::{
     rule::{
         self,
         ast::Statement,
-        load::{sources, Store},
+        load::{require_active, sources, Store},
         lower::{lower, misleading, Source},
         system::Machine,
     },
@@ -24,6 +24,7 @@ pub fn run(args: &cli::Rule) -> Result<Exit> {
     if args.from_auditd {
         return from_auditd::run(args);
     }
+    require_active()?;
     let json = args.output.json;
     let text = text(&args.words);
     if let Some(file) = file(&text, &args.words)? {

@@ -159,7 +159,11 @@ impl Report {
         if !args.no_self_test {
             self.self_test.fill(selftest::run())?;
         }
-        match policy.ok().flatten().and_then(|policy| policy.damage()) {
+        let policy = match policy {
+            Err(error) if error.exit_status() == Exit::NotEnforcing => return Err(error),
+            policy => policy.ok().flatten(),
+        };
+        match policy.and_then(|policy| policy.damage()) {
             Some(damage) => Err(Error::new(damage)
                 .hint("krsi list shows its rules")
                 .exit(Exit::NotEnforcing)),

@@ -3,7 +3,11 @@
 //! Containers. Linux knows none, but whoever makes one gives it a cgroup, which is called after it:
 //! the last name of a path tells.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
 
 /// Digits of an id. Runtimes show the first 12, and take as many as are unambiguous.
 const ID: usize = 64;
@@ -18,6 +22,14 @@ const RUNTIMES: &[&str] = &[
     "crio",
     "nerdctl",
 ];
+
+/// Whether this process is in the user namespace that the machine has booted with. Taken for true
+/// where no procfs tells.
+pub fn in_first_user_namespace() -> bool {
+    /// `PROC_USER_INIT_INO`, which Linux never changes.
+    const FIRST: u64 = 0xeffffffd;
+    fs::metadata("/proc/self/ns/user").map_or(true, |about| about.ino() == FIRST)
+}
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Container {

@@ -29,7 +29,7 @@ use super::{
     asm::{Asm, Code, If, Size, Symbol, R},
     ast::{Change, Statement},
     emit::{self, Programs, Target},
-    errno,
+    errno, expected,
     lower::{Lowered, Source},
     parse,
     plan::{plan, Plan},
@@ -40,8 +40,9 @@ use crate::{
     kernel::{
         bpf::{self, Map, NewMap, NewProgram},
         btf::Kernel,
-        cgroup,
+        cgroup, container,
         insn::Insn,
+        mounts,
         securityfs::{self, Securityfs},
     },
 };
@@ -155,6 +156,27 @@ fn failed(action: &str, error: &io::Error) -> Error {
     Error::os(action, error)
 }
 
+/// Fails where KRSI is not active: there the kernel has nothing of what programs call.
+pub fn require_active() -> Result {
+    let krsi = Securityfs::new(Path::new(securityfs::MOUNT)).require_krsi();
+    let inactive = krsi
+        .err()
+        .filter(|error| error.exit_status() == Exit::Inactive);
+    inactive.map_or(Ok(()), Err)
+}
+
+/// Why the store cannot be made.
+fn cannot_make(error: &io::Error) -> Error {
+    let new = failed("make a directory in /sys/fs/bpf", error);
+    let mounted = mounts::of_type("bpf")
+        .is_ok_and(|mounts| mounts.iter().any(|mount| mount == Path::new("/sys/fs/bpf")));
+    if mounted {
+        new
+    } else {
+        new.hint(format!("bpffs has to be mounted there: {MOUNT}"))
+    }
+}
+
 struct Kernels<'a>(&'a Kernel);
 
 impl Target for Kernels<'_> {
@@ -170,12 +192,17 @@ impl Target for Kernels<'_> {
 impl Store {
     /// The store, made if it is not there.
     pub fn open() -> Result<Self> {
+        if !container::in_first_user_namespace() {
+            return Err(
+                Error::new("a user namespace cannot change the machine's policy")
+                    .hint("run it as root outside of the namespace"),
+            );
+        }
         let dir = Path::new(ROOT).join("policy");
         for dir in [Path::new(ROOT), &dir, &dir.join("hooks")] {
             match fs::DirBuilder::new().mode(0o700).create(dir) {
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                    return Err(failed("make a directory in /sys/fs/bpf", &error)
-                        .hint(format!("bpffs has to be mounted there: {MOUNT}")))
+                    return Err(cannot_make(&error))
                 }
                 _ => own(dir)?,
             }
@@ -240,6 +267,24 @@ impl Store {
             .collect()
     }
 
+    /// The ids of the links that are pinned here.
+    pub fn links(&self) -> Result<BTreeSet<u32>> {
+        let mut links = BTreeSet::new();
+        let mut read = || -> io::Result<()> {
+            for entry in self.entries()? {
+                match bpf::pinned(&entry.join("link")) {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    found => {
+                        links.insert(bpf::info::<bpf::LinkInfo>(&found?)?.id);
+                    }
+                }
+            }
+            Ok(())
+        };
+        read().map_err(|error| failed("read the policy in force", &error))?;
+        Ok(links)
+    }
+
     /// What is in force.
     pub fn in_force(&self) -> Result<Option<InForce>> {
         let read = || -> io::Result<Option<InForce>> {
@@ -289,14 +334,8 @@ impl Store {
 
     /// Puts a policy into force instead of the one that is.
     pub fn replace(&self, lowered: &Lowered) -> Result {
-        // Elsewhere the kernel has nothing of what programs call, and refuses them.
-        let krsi = Securityfs::new(Path::new(securityfs::MOUNT)).require_krsi();
-        if let Some(error) = krsi
-            .err()
-            .filter(|error| error.exit_status() == Exit::Inactive)
-        {
-            return Err(error);
-        }
+        require_active()?;
+        expected::only_here(&self.links()?).map_err(|error| error.exit(Exit::Error))?;
         let kernel = Kernel::load().map_err(|error| failed("read the kernel's types", &error))?;
         let plan = plan(&lowered.policy);
         let programs = emit::emit(&lowered.policy, &plan, &Kernels(&kernel)).map_err(|failed| {
@@ -324,6 +363,11 @@ impl Store {
         made.publish()
             .map_err(|error| failed("put the policy into force", &error))?;
         drop(made);
+        if let Err(error) = expected::remember(lowered.policy.rules.len()) {
+            crate::ui::warn(&format!(
+                "krsi status will not miss the policy if its pins are removed: {error}"
+            ));
+        }
         // The new one is in force; what this leaves, the next command removes.
         let swept = bpf::wait_for_programs().and_then(|()| self.sweep(new));
         if let Err(error) = swept {
@@ -670,7 +714,7 @@ impl Made<'_> {
         .and_then(Map::new)
         .map_err(|error| failed(&action, &error))?;
         let program = bpf::load_lsm(&NewProgram {
-            name: "krsi_policy",
+            name: expected::NAME,
             function,
             sleepable,
             insns: &entry_program(&self.store.active, &array),
@@ -696,6 +740,7 @@ impl Made<'_> {
         let fd = bpf::create(&NewMap::single("krsi_text", text.len()))?;
         let map = Map::new(fd)?;
         map.update(&0u32.to_ne_bytes(), &text)?;
+        map.freeze()?;
         bpf::pin(map.fd(), &dir.join("policy"))
     }
 
@@ -863,9 +908,9 @@ fn fill(
     }
     if let Some(names) = maps.get(emit::NAMES) {
         names.update(&0u32.to_ne_bytes(), &programs.names)?;
-        names.freeze()?;
     }
-    Ok(())
+    // Only programs change them from here on.
+    maps.values().try_for_each(Map::freeze)
 }
 
 /// The generation after this one, whose place is never that of 0.

@@ -55,11 +55,21 @@ const BENEATH_MAX: usize = 251;
 /// What a program compares of an argument.
 const ARGUMENT_MAX: usize = 4000;
 const COMM_MAX: usize = 15;
+/// Options that have errors of later lines passed over, or kept for the end: -i and -c.
+pub const TOLERANT: &[&str] = &["-i", "-c"];
 /// What is no container.
 pub const HOST: &str = "host";
 
 /// Makes the policy that `sources` say, as auditctl takes them: in their order.
 pub fn lower(sources: Vec<Source>, system: &dyn System) -> Result<Lowered, Vec<SyntaxError>> {
+    match lower_most(sources, system) {
+        (lowered, errors) if errors.is_empty() => Ok(lowered),
+        (_, errors) => Err(errors),
+    }
+}
+
+/// The same without the lines that cannot be, and why each cannot.
+pub fn lower_most(sources: Vec<Source>, system: &dyn System) -> (Lowered, Vec<SyntaxError>) {
     let mut lowered = Lowered::default();
     let mut errors = Vec::new();
     for source in sources {
@@ -68,41 +78,41 @@ pub fn lower(sources: Vec<Source>, system: &dyn System) -> Result<Lowered, Vec<S
         }
     }
     let mut everywhere = Vec::new();
-    for source in &lowered.lines {
-        match rule(source, system) {
-            Ok(rule) => {
-                let notes = misleading(source).map(String::from).into_iter();
-                for note in notes.chain(wider(source)) {
-                    let Source { file, line } = source;
-                    lowered.notes.push(format!("{file}:{}: {note}", line.line));
-                }
-                if rule.cases.is_empty() {
-                    everywhere.push(lowered.policy.rules.len());
-                }
-                lowered.policy.rules.push(rule);
+    lowered.lines.retain(|source| match rule(source, system) {
+        Ok(rule) => {
+            let notes = misleading(source).into_iter().chain(caller(source));
+            let notes = notes.map(String::from).chain(wider(source));
+            for note in notes.chain(targets(source, &rule)) {
+                let Source { file, line } = source;
+                lowered.notes.push(format!("{file}:{}: {note}", line.line));
             }
-            Err(wrong) => errors.push(place(source, wrong)),
+            if rule.cases.is_empty() {
+                everywhere.push(lowered.policy.rules.len());
+            }
+            lowered.policy.rules.push(rule);
+            true
         }
-    }
-    // Rules for all that others are about.
+        Err(wrong) => {
+            errors.push(place(source, wrong));
+            false
+        }
+    });
+    // Rules for all that others are about. From the last, so that those before keep their places.
     let hooks = lowered.policy.hooks();
-    for index in everywhere {
-        let source = &lowered.lines[index.min(lowered.lines.len() - 1)];
-        if !errors.is_empty() {
-            break;
-        }
+    for index in everywhere.into_iter().rev() {
+        let source = &lowered.lines[index];
         match cases(source, &hooks, system) {
             Ok(cases) => lowered.policy.rules[index].cases = cases,
-            Err(wrong) => errors.push(place(source, wrong)),
+            Err(wrong) => {
+                errors.push(place(source, wrong));
+                lowered.lines.remove(index);
+                lowered.policy.rules.remove(index);
+            }
         }
     }
     lowered.notes.extend(unknown(&lowered.policy));
-    if errors.is_empty() {
-        Ok(lowered)
-    } else {
-        errors.sort_by(|one, other| (&one.file, one.line).cmp(&(&other.file, other.line)));
-        Err(errors)
-    }
+    errors.sort_by(|one, other| (&one.file, one.line).cmp(&(&other.file, other.line)));
+    (lowered, errors)
 }
 
 fn place(source: &Source, wrong: Wrong) -> SyntaxError {
@@ -150,6 +160,9 @@ impl Lowered {
             Statement::DeleteAll { key } => {
                 self.lines
                     .retain(|line| key.as_ref().is_some_and(|key| !keys(line).contains(key)));
+                return Ok(());
+            }
+            Statement::Setting { option, .. } if TOLERANT.contains(&option.as_str()) => {
                 return Ok(());
             }
             Statement::Setting { option, .. } => {
@@ -337,6 +350,70 @@ pub fn misleading(source: &Source) -> Option<&'static str> {
         "euid and the like are those of who executes: \
          what a set-user-ID or set-group-ID program changes comes after the decision",
     )
+}
+
+/// What is to be said of a rule about exec that names the program that executes another.
+fn caller(source: &Source) -> Option<&'static str> {
+    let Statement::Rule { rule, .. } = &source.line.statement else {
+        return None;
+    };
+    let exe = |condition: &Condition| {
+        matches!(
+            condition,
+            Condition::Test {
+                field: Field::Named("exe"),
+                ..
+            }
+        )
+    };
+    let of_exec = |name: &String| {
+        let name = syscall(name, rule, whole(source));
+        matches!(name, Ok("execve" | "execveat"))
+    };
+    let exec = if rule.syscalls.is_empty() {
+        implied(rule).is_some_and(|hooks| {
+            let mut names = hooks.iter().map(|hook| hook.name);
+            names.next() == Some("bprm_check_security") && names.next().is_none()
+        })
+    } else {
+        rule.syscalls.iter().any(of_exec)
+    };
+    (exec && rule.conditions.iter().any(exe))
+        .then_some("exe is the program that executes another; path is the one that is executed")
+}
+
+/// What else a rule that denies holds because a path in it is a link.
+fn targets(source: &Source, rule: &Rule) -> Option<String> {
+    if rule.action.errno() == 0 {
+        return None;
+    }
+    let name = |path: &str| path.rsplit('/').next().map(String::from);
+    let linked = rule
+        .cases
+        .iter()
+        .flat_map(|case| &case.tests)
+        .find_map(|test| match test {
+            Test::Text {
+                text: Text::Path,
+                how: How::Exactly,
+                values,
+                equal: true,
+            } => match values.as_slice() {
+                // Links above it, such as /bin, give it no other name.
+                [path, target] if name(path) != name(target) => Some((path, target)),
+                _ => None,
+            },
+            _ => None,
+        });
+    let (path, target) = linked?;
+    let instead = if source.line.text.contains("argv[0]") {
+        ""
+    } else {
+        "; -F argv[0]= tells by which name it is executed"
+    };
+    Some(format!(
+        "{path} leads to {target}, which this holds by every name that it has{instead}"
+    ))
 }
 
 /// Which system calls a rule that denies covers beside those that it names.
@@ -756,17 +833,17 @@ fn apply(
                 let expected = format!("at most {COMM_MAX} bytes: Linux keeps no more");
                 return Err(Wrong::new(at, "this name is too long", expected));
             }
-            exactly(Text::Comm, comm, equal)
+            exactly(Text::Comm, comm, equal, at)?
         }
-        (Field::Named("argv"), Value::Text(value)) => exactly(Text::AnyArgument, value, equal),
+        (Field::Named("argv"), Value::Text(value)) => exactly(Text::AnyArgument, value, equal, at)?,
         (Field::Argument { argv }, Value::Text(value)) => {
-            exactly(Text::Argument(*argv), value, equal)
+            exactly(Text::Argument(*argv), value, equal, at)?
         }
         (Field::Environment { env }, Value::Text(value)) => {
             if env.len() > 255 {
                 return Err(Wrong::new(at, "this name is too long", "at most 255 bytes"));
             }
-            exactly(Text::Environment(env.clone()), value, equal)
+            exactly(Text::Environment(env.clone()), value, equal, at)?
         }
         (Field::Named("cgroup"), Value::Text(path)) => {
             let Some((depth, id)) = system.cgroup(path) else {
@@ -882,13 +959,17 @@ fn named(id: Option<u32>, name: &str, kind: &str, at: Span) -> Lowering<u64> {
     })
 }
 
-fn exactly(text: Text, value: &str, equal: bool) -> Test {
-    Test::Text {
+fn exactly(text: Text, value: &str, equal: bool, at: Span) -> Lowering<Test> {
+    if value.len() > ARGUMENT_MAX {
+        let expected = format!("at most {ARGUMENT_MAX} bytes, which is what programs compare");
+        return Err(Wrong::new(at, "this value is too long to match", expected));
+    }
+    Ok(Test::Text {
         text,
         how: How::Exactly,
-        values: vec![value.chars().take(ARGUMENT_MAX + 1).collect()],
+        values: vec![value.into()],
         equal,
-    }
+    })
 }
 
 /// `a0` to `a3`: of the system calls that the rule names only, since a hook has others.

@@ -15,6 +15,7 @@
 //! - `plan`: how a hook's rules are looked for;
 //! - `asm`, `emit`: a plan becomes programs;
 //! - `load`: programs come into force;
+//! - `expected`: whether what was loaded is still in force, and nothing else;
 //! - `fuzz`: what no person would write, for tests.
 
 mod asm;
@@ -25,6 +26,7 @@ pub mod emit;
 mod errno;
 mod error;
 pub mod eval;
+pub mod expected;
 pub mod field;
 #[cfg(test)]
 mod fuzz;
@@ -41,4 +43,4 @@ mod syscalls;
 pub mod system;
 
 pub use error::SyntaxError;
-pub use parse::{parse, Line};
+pub use parse::{parse, parse_most, Line};

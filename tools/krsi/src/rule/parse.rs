@@ -33,6 +33,14 @@ pub struct Line {
 
 /// Parses the rules `text`, which are called `file` in errors.
 pub fn parse(file: &str, text: &str) -> Result<Vec<Line>, Vec<SyntaxError>> {
+    match parse_most(file, text) {
+        (lines, errors) if errors.is_empty() => Ok(lines),
+        (_, errors) => Err(errors),
+    }
+}
+
+/// The same without the lines that cannot be read, and why each cannot.
+pub fn parse_most(file: &str, text: &str) -> (Vec<Line>, Vec<SyntaxError>) {
     let (mut lines, mut errors) = (Vec::new(), Vec::new());
     for (number, text) in (1..).zip(text.lines()) {
         match statement(text) {
@@ -53,11 +61,7 @@ pub fn parse(file: &str, text: &str) -> Result<Vec<Line>, Vec<SyntaxError>> {
             }),
         }
     }
-    if errors.is_empty() {
-        Ok(lines)
-    } else {
-        Err(errors)
-    }
+    (lines, errors)
 }
 
 type Parsed<T> = Result<T, Wrong>;

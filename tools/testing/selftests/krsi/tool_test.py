@@ -485,7 +485,8 @@ def test_a_program_that_the_verifier_refuses():
     """Whatever the reason: the command has made that program, and the rules before stay."""
     rules = "-a never,exit -S connect -F raddr=192.0.2.1\n"
     if not ACTIVE:
-        equal(run("load", "-", input=rules).returncode, INACTIVE)
+        for verb in (["load", "-"], ["list"], ["unload"], ["rule", "-l"], ["rule", rules.strip()]):
+            equal(run(*verb, input=rules).returncode, INACTIVE, verb)
         return
     equal(run("load", "-", input="-a never,exit -S acct -F uid=0\n").returncode, SUCCESS)
     try:

@@ -367,3 +367,22 @@ fn hooks_have_objects_of_some_classes() {
     }
     assert_eq!(message("socket", "sock"), at("socket", "socket_create"));
 }
+
+#[test]
+fn values_that_are_too_long_to_match_are_refused() {
+    let message = |field: &str, length: usize| {
+        let text = format!("-a deny,exit -S execve -F {field}={}", "x".repeat(length));
+        let lines = parse("rules", &text).unwrap().into_iter();
+        let sources = lines.map(|line| Source {
+            file: "rules".into(),
+            line,
+        });
+        let errors = lower(sources.collect(), &Fixed).err();
+        errors.map(|errors| errors[0].message.clone())
+    };
+    for field in ["argv", "argv[1]", "env[A]"] {
+        assert_eq!(message(field, 4000), None, "{field}");
+        let refused = Some(String::from("this value is too long to match"));
+        assert_eq!(message(field, 4001), refused, "{field}");
+    }
+}

@@ -1,0 +1,166 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""The policy itself: who can change it, whether it is noticed when it is gone, and what of a
+file that does not fit whole comes into force.
+"""
+
+import errno
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import rule_test
+from ktap import equal, run_all, skip_all
+from rule_test import BPFFS, ERROR, FREE, HELD, KRSI, NOT_ENFORCING, SUCCESS, files, load, policy, \
+    run, write
+
+RULE = "-a deny,exit -F path={path} -F perm=w -k {key}\n"
+
+
+def held():
+    return RULE.format(path=HELD / "file", key="held")
+
+
+def rules_in_force():
+    return [rule["keys"] for rule in json.loads(run("list", "--json").stdout)["rules"]]
+
+
+def test_maps_are_frozen():
+    """All maps but the two by which krsi itself replaces a policy."""
+    rules = held() + f"-a deny,exit -S openat -F dir={FREE} -F exe=/none -F comm=none\n" \
+        "-a deny,exit -S execve -F path=/none -F argv=x -F env[KRSI_A]=y\n" \
+        "-a deny,exit -S connect -F raddr=192.0.2.1 -F rport=1\n"
+    with files(), policy(rules):
+        shown = json.loads(subprocess.run(["bpftool", "-j", "map", "show"], check=True,
+                                          capture_output=True, text=True).stdout)
+        frozen = {one["name"]: one["frozen"] for one in shown
+                  if one.get("name", "").startswith("krsi_")}
+        changing = {"krsi_active", "krsi_policy"}
+        assert {"krsi_rules", "krsi_counters", "krsi_exact64", "krsi_text"} <= set(frozen), frozen
+        equal({name: is_frozen for name, is_frozen in frozen.items()
+               if bool(is_frozen) == (name in changing)}, {})
+        rule = next(BPFFS.glob("generation-*/rules"))
+        changed = subprocess.run(["bpftool", "map", "update", "pinned", rule, "key", *"0000",
+                                  "value", *"00000000"], check=False, capture_output=True)
+        assert changed.returncode, "the first rule denies no more"
+        equal(write(HELD / "file"), errno.EPERM)
+
+
+def test_pins_that_are_removed():
+    with files():
+        for again in (True, False):
+            load(held())
+            equal(run("status").returncode, SUCCESS)
+            shutil.rmtree(BPFFS.parent)
+            for verb in ("status", "list"):
+                told = run(verb)
+                equal(told.returncode, NOT_ENFORCING, verb)
+                text = told.stdout + told.stderr
+                assert "was loaded (1 rules) and is not in force" in text, text
+            if again:
+                load(held())
+                equal(write(HELD / "file"), errno.EPERM)
+            equal(run("unload").returncode, SUCCESS)
+            for verb in ("status", "list"):
+                equal(run(verb).returncode, SUCCESS, verb)
+
+
+def test_another_bpffs():
+    """A policy is found in the kernel, not by its path."""
+    with files(), policy(held()):
+        script = f"""
+            mount -t bpf none /sys/fs/bpf
+            for verb in list status unload "load {HELD}/rules"; do
+                "$0" $verb >"{HELD}/told" 2>&1
+                echo "$verb $? $(grep -c 'another policy is in force' "{HELD}/told")"
+            done
+        """
+        (HELD / "rules").write_text(RULE.format(path=FREE / "file", key="inner"))
+        told = subprocess.run(["unshare", "-m", "sh", "-c", script, KRSI], check=False,
+                              capture_output=True, text=True)
+        equal(told.stdout.splitlines(),
+              [f"list {NOT_ENFORCING} 1", f"status {NOT_ENFORCING} 1", f"unload {NOT_ENFORCING} 1",
+               f"load {HELD}/rules {ERROR} 1"], told.stderr)
+        equal(rules_in_force(), [["held"]])
+        equal((write(HELD / "file"), write(FREE / "file")), (errno.EPERM, 0))
+
+
+def test_user_namespace():
+    """The message names the cause."""
+    with files():
+        (HELD / "rules").write_text(held())
+        told = subprocess.run(["unshare", "-Ur", KRSI, "load", HELD / "rules"], check=False,
+                              capture_output=True, text=True)
+        equal(told.returncode, ERROR)
+        assert "a user namespace" in told.stderr, told.stderr
+        assert "mount -t bpf" not in told.stderr, told.stderr
+
+
+# Three lines that do not fit, of three kinds, and two that do.
+WRONG = ("-a never,exit -S adjtimex -F uid=no-such-user\n"
+         "-a always,exit -S open -F success=0 -k a\n"
+         "-a always,exit -S nothing\n"
+         "-x\n")
+
+
+def test_all_errors_at_once():
+    result = run("load", "-", "--json", input=held() + WRONG)
+    equal(result.returncode, ERROR)
+    equal([error["line"] for error in json.loads(result.stdout)["errors"]], [2, 3, 4, 5])
+
+
+def test_lines_that_are_left_out():
+    """-i and -c, as auditctl means them."""
+    with files():
+        other = RULE.format(path=FREE / "file", key="free")
+        for option, status in (("-i", SUCCESS), ("-c", ERROR)):
+            text = held() + option + "\n" + WRONG + other
+            told = run("load", "-", "--json", input=text)
+            equal(told.returncode, status, told.stderr)
+            told = json.loads(told.stdout)
+            equal((told["rules"], [error["line"] for error in told["left_out"]]), (2, [3, 4, 5, 6]))
+            equal(rules_in_force(), [["held"], ["free"]])
+            equal((write(HELD / "file"), write(FREE / "file")), (errno.EPERM, errno.EPERM))
+            run("unload")
+            # Without an error there is nothing to fail for.
+            load(held() + option + "\n")
+            run("unload")
+            # The option is for what follows it.
+            load(WRONG + option + "\n" + held(), status=ERROR)
+            equal(rules_in_force(), [])
+
+
+def test_notes():
+    """What is easily misunderstood is said."""
+    with files(), tempfile.TemporaryDirectory() as top:
+        link = pathlib.Path(top) / "wget"
+        link.symlink_to("busybox")
+        (pathlib.Path(top) / "busybox").touch()
+        for rule, part in (
+                ("-a deny,exit -S execve -F argv=-R -F exe=/usr/bin/ssh", "exe is the program"),
+                (f"-a deny,exit -F path={link} -F perm=x", f"{link} leads to {top}/busybox"),
+                (f"-a never,exit -F path={link} -F perm=x", None),
+                ("-a deny,exit -F path=/bin/true -F perm=x", None),
+                ("-a deny,exit -S openat -F path=/none -F exe=/usr/bin/ssh", None)):
+            notes = [note for note in load(rule + "\n")["notes"] if "this also denies" not in note]
+            run("unload")
+            equal(len(notes), int(part is not None), f"{rule}: {notes}")
+            assert part is None or part in notes[0], notes
+
+
+def main():
+    lsms = pathlib.Path("/sys/kernel/security/lsm").read_text(encoding="ascii").split(",")
+    if "krsi" not in lsms:
+        return skip_all("krsi is not active")
+    try:
+        return run_all(globals(), rule_test.clean_up)
+    finally:
+        rule_test.clean_up()
+        shutil.rmtree(rule_test.TOP, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
