@@ -313,6 +313,9 @@ pub struct Rule {
 
 #[derive(Debug, Args)]
 pub struct Load {
+    /// Record and count what rules would deny, and deny nothing: each deny and kill is a deny?
+    #[arg(long)]
+    pub dry_run: bool,
     /// Files with rules, directories with files that end in .rules; - is the standard input
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,

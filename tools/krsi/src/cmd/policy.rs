@@ -142,6 +142,8 @@ pub fn refuse(errors: &[SyntaxError], json: bool) -> Result<Exit> {
 
 #[derive(Serialize)]
 struct Loaded {
+    /// Whether rules that deny were loaded to deny nothing.
+    dry_run: bool,
     rules: usize,
     hooks: Vec<&'static str>,
     notes: Vec<String>,
@@ -151,7 +153,7 @@ struct Loaded {
 
 pub fn load(args: &cli::Load) -> Result<Exit> {
     let Compiled {
-        lowered,
+        mut lowered,
         left_out,
         exit,
     } = match compile(&args.files)? {
@@ -165,8 +167,12 @@ pub fn load(args: &cli::Load) -> Result<Exit> {
     if !args.output.json {
         lowered.notes.iter().for_each(|note| ui::warn(note));
     }
+    if args.dry_run {
+        lowered.on_trial();
+    }
     Store::open()?.replace(&lowered)?;
     let loaded = Loaded {
+        dry_run: args.dry_run,
         rules: lowered.policy.rules.len(),
         hooks: lowered
             .policy
@@ -185,7 +191,12 @@ pub fn load(args: &cli::Load) -> Result<Exit> {
             number => format!("; lines left out: {number}"),
         };
         ui::print(&format!(
-            "In force: {} rules on {} hooks{left_out}.\n",
+            "{}: {} rules on {} hooks{left_out}.\n",
+            if loaded.dry_run {
+                "On trial, denying nothing"
+            } else {
+                "In force"
+            },
             loaded.rules,
             loaded.hooks.len()
         ))?;

@@ -29,6 +29,7 @@ pub fn run(args: &cli::Rule) -> Result<Exit> {
     let text = text(&args.words);
     if let Some(file) = file(&text, &args.words)? {
         return policy::load(&cli::Load {
+            dry_run: false,
             files: vec![file],
             output: cli::Output { json },
         });

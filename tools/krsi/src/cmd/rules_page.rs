@@ -54,6 +54,11 @@ pub fn page() -> String {
         "deny, deny=ERRNO",
         "The call fails, with EPERM or the errno of that name, and a record is written.",
     );
+    page.item(
+        "deny?, deny?=ERRNO",
+        "On trial: what deny would deny is recorded and counted, and the call goes on. krsi load \
+         --dry-run makes this of each deny and kill.",
+    );
     page.item("kill", "As deny, and the process gets SIGKILL.");
     page.section("PERMISSIONS");
     page.item("r", "Opening to read.");

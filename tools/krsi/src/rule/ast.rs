@@ -90,6 +90,8 @@ pub enum Action {
     Never,
     /// KRSI's: the call fails with this errno.
     Deny(String),
+    /// KRSI's: a record says that `Deny` would have decided, and the call goes on.
+    Try(String),
     /// KRSI's: the process is killed.
     Kill,
 }

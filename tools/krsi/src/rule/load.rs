@@ -804,10 +804,17 @@ pub fn action_name(action: Action) -> String {
         Action::Always => "always".into(),
         Action::Never => "never".into(),
         Action::Kill => "kill".into(),
-        Action::Deny(number) => match errno::name(number) {
-            Some(name) => format!("deny={name}"),
-            None => format!("deny={number}"),
-        },
+        Action::Deny(number) | Action::Try(number) => {
+            let deny = if action == Action::Deny(number) {
+                "deny"
+            } else {
+                "deny?"
+            };
+            match errno::name(number) {
+                Some(name) => format!("{deny}={name}"),
+                None => format!("{deny}={number}"),
+            }
+        }
     }
 }
 

@@ -154,6 +154,33 @@ fn unknown(policy: &Policy) -> Vec<String> {
 type Lowering<T> = Result<T, Wrong>;
 
 impl Lowered {
+    /// Has rules that deny say so, and deny nothing. Their texts say the same, so that a policy
+    /// that is changed later stays on trial.
+    pub fn on_trial(&mut self) {
+        for (source, rule) in self.lines.iter().zip(&mut self.policy.rules) {
+            let Statement::Rule { rule: written, .. } = &source.line.statement else {
+                continue;
+            };
+            let before = rule.action;
+            rule.action = before.on_trial();
+            if rule.action == before {
+                continue;
+            }
+            let at = written.places.head;
+            let (from, to) = (at.column - 1, at.column - 1 + at.width);
+            let chars: Vec<char> = source.line.text.chars().collect();
+            let part = |range: &[char]| range.iter().collect::<String>();
+            let action = if before == Action::Kill {
+                "kill"
+            } else {
+                "deny"
+            };
+            let word = part(&chars[from..to]).replacen(action, "deny?", 1);
+            let text = part(&chars[..from]) + &word + &part(&chars[to..]);
+            rule.text = text.trim().into();
+        }
+    }
+
     /// Does what a statement says to the list of rules.
     fn take(&mut self, source: &Source) -> Lowering<()> {
         let change = match &source.line.statement {
@@ -246,17 +273,21 @@ fn rule(source: &Source, system: &dyn System) -> Lowering<Rule> {
         ));
     }
     if let Statement::Rule { rule: written, .. } = &source.line.statement {
-        rule.action = match &written.action {
-            ast::Action::Always => Action::Always,
-            ast::Action::Never => Action::Never,
-            ast::Action::Kill => Action::Kill,
-            ast::Action::Deny(name) => Action::Deny(errno::number(name).ok_or_else(|| {
+        let number = |name: &str| {
+            errno::number(name).ok_or_else(|| {
                 Wrong::new(
                     written.places.head,
                     format!("there is no errno {name}"),
                     "the name of one, such as deny=EACCES",
                 )
-            })?),
+            })
+        };
+        rule.action = match &written.action {
+            ast::Action::Always => Action::Always,
+            ast::Action::Never => Action::Never,
+            ast::Action::Kill => Action::Kill,
+            ast::Action::Deny(name) => Action::Deny(number(name)?),
+            ast::Action::Try(name) => Action::Try(number(name)?),
         };
     }
     rule.cases = cases(source, &[], system)?;
@@ -384,7 +415,7 @@ fn caller(source: &Source) -> Option<&'static str> {
 
 /// What else a rule that denies holds because a path in it is a link.
 fn targets(source: &Source, rule: &Rule) -> Option<String> {
-    if rule.action.errno() == 0 {
+    if matches!(rule.action, Action::Always | Action::Never) {
         return None;
     }
     let name = |path: &str| path.rsplit('/').next().map(String::from);
@@ -422,7 +453,7 @@ fn wider(source: &Source) -> Option<String> {
     let Statement::Rule { rule, .. } = &source.line.statement else {
         return None;
     };
-    if !matches!(rule.action, ast::Action::Deny(_) | ast::Action::Kill) {
+    if matches!(rule.action, ast::Action::Always | ast::Action::Never) {
         return None;
     }
     let names = rule

@@ -389,7 +389,8 @@ impl Parts {
                 ));
             }
         }
-        if matches!(action, Action::Deny(_) | Action::Kill) && list != List::Exit {
+        let denies = matches!(action, Action::Deny(_) | Action::Try(_) | Action::Kill);
+        if denies && list != List::Exit {
             let (_, at) = self.head.expect("a rule has a head");
             return Err(Wrong::new(
                 at,
@@ -449,7 +450,7 @@ fn twice(option: &Word) -> Wrong {
 }
 
 const ACTION_LIST: &str = "an action and a list, such as always,exit";
-const ACTIONS: &[&str] = &["always", "never", "deny", "kill"];
+const ACTIONS: &[&str] = &["always", "never", "deny", "deny?", "kill"];
 const LISTS: &[(&str, List)] = &[
     ("task", List::Task),
     ("exit", List::Exit),
@@ -505,8 +506,10 @@ fn action(text: &str, at: Span) -> Parsed<Action> {
         None if text == "never" => Ok(Action::Never),
         None if text == "kill" => Ok(Action::Kill),
         None if text == "deny" => Ok(Action::Deny("EPERM".into())),
+        None if text == "deny?" => Ok(Action::Try("EPERM".into())),
         Some(("deny", errno)) if is_errno(errno) => Ok(Action::Deny(errno.into())),
-        Some(("deny", errno)) => Err(Wrong::new(
+        Some(("deny?", errno)) if is_errno(errno) => Ok(Action::Try(errno.into())),
+        Some(("deny" | "deny?", errno)) => Err(Wrong::new(
             at,
             format!("'{errno}' is no errno"),
             "the name of one, such as deny=EACCES",
@@ -519,7 +522,7 @@ fn action(text: &str, at: Span) -> Parsed<Action> {
             Err(Wrong::new(
                 at,
                 message,
-                "always, never, deny, deny=ERRNO or kill",
+                "always, never, deny, deny=ERRNO, deny? or kill",
             ))
         }
     }

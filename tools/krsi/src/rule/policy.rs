@@ -147,17 +147,29 @@ pub enum Action {
     Never,
     /// With this errno.
     Deny(u16),
+    /// As `Deny`, and denies nothing.
+    Try(u16),
     Kill,
 }
+
+const EPERM: u16 = 1;
 
 impl Action {
     /// The errno of the verdict, 0 if it allows.
     pub fn errno(self) -> u16 {
-        const EPERM: u16 = 1;
         match self {
-            Self::Always | Self::Never => 0,
+            Self::Always | Self::Never | Self::Try(_) => 0,
             Self::Deny(errno) => errno,
             Self::Kill => EPERM,
+        }
+    }
+
+    /// The same without denying.
+    pub fn on_trial(self) -> Self {
+        match self {
+            Self::Deny(errno) => Self::Try(errno),
+            Self::Kill => Self::Try(EPERM),
+            other => other,
         }
     }
 }

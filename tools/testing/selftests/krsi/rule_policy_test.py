@@ -151,6 +151,37 @@ def test_notes():
             assert part is None or part in notes[0], notes
 
 
+def test_rules_on_trial():
+    """deny? decides, counts and records, and denies nothing."""
+    with files():
+        for option, rules, texts in (
+                ([], "-a deny?=EACCES,exit -F path={0} -F perm=w\n"
+                 "-a exit,deny? -F path={1} -F perm=w\n", None),
+                (["--dry-run"], "-a deny=EACCES,exit -F path={0} -F perm=w\n"
+                 " -aexit,kill -F path={1} -F perm=w\n",
+                 ["-a deny?=EACCES,exit -F path={0} -F perm=w",
+                  "-aexit,deny? -F path={1} -F perm=w"])):
+            rules = rules.format(HELD / "file", FREE / "file")
+            texts = texts or rules.splitlines()
+            texts = [text.format(HELD / "file", FREE / "file") for text in texts]
+            told = run("load", "-", "--json", *option, input=rules)
+            equal(told.returncode, SUCCESS, told.stderr)
+            equal(json.loads(told.stdout)["dry_run"], bool(option))
+            equal((write(HELD / "file"), write(FREE / "file")), (0, 0))
+            equal(rule_test.counters(), [(1, 0, 0), (1, 0, 0)])
+            # They stay on trial when the policy is changed.
+            equal(run("rule", f"-w {FREE} -p x").returncode, SUCCESS)
+            listed = json.loads(run("list", "--json").stdout)["rules"][:2]
+            equal([rule["text"] for rule in listed], texts)
+            equal([rule["action"] for rule in listed], ["deny?=EACCES", "deny?=EPERM"])
+            equal((write(HELD / "file"), write(FREE / "file")), (0, 0))
+            load(rules.replace("?", ""))
+            equal(write(HELD / "file"), errno.EACCES)
+            run("unload")
+        # The option that stands for it: an error for what is none.
+        load("-a always?,exit -F path=/x -F perm=w\n", status=ERROR)
+
+
 def main():
     lsms = pathlib.Path("/sys/kernel/security/lsm").read_text(encoding="ascii").split(",")
     if "krsi" not in lsms:

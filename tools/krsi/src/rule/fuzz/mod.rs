@@ -114,6 +114,7 @@ fn damaged(chance: &mut Chance) -> String {
         "all",
         "always,exit",
         "deny=",
+        "deny?",
         "::/0",
         "0.0.0.0/33",
     ];

@@ -409,7 +409,11 @@ fn action(chance: &mut Chance) -> String {
         1 | 2 => "never".into(),
         3 => "kill".into(),
         4 => "deny".into(),
-        _ => format!("deny={}", chance.pick(ERRNOS)),
+        _ => format!(
+            "deny{}={}",
+            if chance.below(4) == 0 { "?" } else { "" },
+            chance.pick(ERRNOS)
+        ),
     };
     match chance.below(20) {
         0 => format!("exit,{action}"),
