@@ -71,6 +71,31 @@ TEST_F(inactive, cgroup_attach_is_refused)
 	close(cgroup);
 }
 
+/* As aya's is_program_supported() probes: a trivial program for the hook `bpf`. */
+TEST_F(inactive, aya_program_probe)
+{
+	int prog;
+
+	prog = load_insns(return_0, 2, hook_btf_id("bpf"), "GPL", 0, NULL, 0);
+	ASSERT_LE(0, prog);
+	/* ENOTSUPP (524) would be its "no". */
+	EXPECT_EQ(-EOPNOTSUPP, bpf_raw_tracepoint_open(NULL, prog));
+	close(prog);
+}
+
+/* As aya's is_map_supported() probes: with an LSM that runs programs, -EBADF. */
+TEST_F(inactive, aya_inode_storage_probe)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts,
+		.map_flags = BPF_F_NO_PREALLOC,
+		.btf_key_type_id = 1,
+		.btf_value_type_id = 1,
+	);
+
+	EXPECT_EQ(-EOPNOTSUPP,
+		  bpf_map_create(BPF_MAP_TYPE_INODE_STORAGE, NULL, 4, 1, 0, &opts));
+}
+
 TEST_F(inactive, kernel_log_says_why)
 {
 	EXPECT_EQ(-EOPNOTSUPP, attach_fd(bpf_program__fd(self->skel->progs.task_getpgid)));
