@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
+#include <linux/irqflags.h>
 #include <linux/krsi.h>
 #include <linux/sched.h>
 #include <linux/uaccess.h>
@@ -42,4 +43,17 @@ __rust_helper void rust_helper_inline_migrate_enable(void)
 __rust_helper void rust_helper_might_fault(void)
 {
 	might_fault();
+}
+
+__rust_helper unsigned long rust_helper_local_irq_save(void)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	return flags;
+}
+
+__rust_helper void rust_helper_local_irq_restore(unsigned long flags)
+{
+	local_irq_restore(flags);
 }

@@ -4,7 +4,13 @@
 //!
 //! C header: [`include/linux/dcache.h`](srctree/include/linux/dcache.h)
 
-use crate::{bindings, fs::File, prelude::*, sync::rcu, types::Opaque};
+use crate::{
+    bindings,
+    fs::{File, Inode},
+    prelude::*,
+    sync::rcu,
+    types::Opaque,
+};
 use core::ptr;
 
 /// A directory entry.
@@ -39,6 +45,20 @@ impl Dentry {
         // SAFETY: By the type invariant. The flag does not change after the allocation.
         let flags = unsafe { ptr::read_volatile(&raw const (*self.as_ptr()).d_flags) };
         flags & bindings::dentry_flags_DCACHE_NORCU == 0
+    }
+
+    /// The inode of the entry. [`None`] if it is negative.
+    ///
+    /// # Safety
+    ///
+    /// For the lifetime of the reference, the entry must not become negative: the caller has a
+    /// reference to the entry or a lock that keeps its inode.
+    pub unsafe fn inode(&self) -> Option<&Inode> {
+        // SAFETY: By the type invariant.
+        let inode = unsafe { ptr::read_volatile(&raw const (*self.as_ptr()).d_inode) };
+
+        // SAFETY: The caller guarantees that the entry stays positive, and so keeps its inode.
+        (!inode.is_null()).then(|| unsafe { Inode::from_raw(inode) })
     }
 
     /// The directory that the entry is in, or [`None`] at the root of a filesystem.

@@ -3,8 +3,8 @@
 //! Registration of security modules.
 //!
 //! A security module is a static [`Lsm`], made with [`define_lsm!`](crate::define_lsm), and a
-//! static table of [`Hook`]s that its initialiser adds to the framework with [`add_hooks`]. There
-//! is no way back: what is registered stays.
+//! static table of [`Hook`]s that its initialiser adds to the framework with [`add_hooks`]. Hooks
+//! cannot be unregistered.
 //!
 //! C header: [`include/linux/lsm_hooks.h`](srctree/include/linux/lsm_hooks.h)
 
@@ -21,7 +21,7 @@ pub struct LsmId(bindings::lsm_id);
 unsafe impl Sync for LsmId {}
 
 impl LsmId {
-    /// Makes an identification; `id` is a number from `include/uapi/linux/lsm.h`.
+    /// Makes an identifier. `id` is a number from `include/uapi/linux/lsm.h`.
     pub const fn new(name: &'static CStr, id: u64) -> Self {
         Self(bindings::lsm_id {
             name: name.to_bytes_with_nul().as_ptr().cast(),
@@ -57,7 +57,7 @@ impl Hook {
         scalls: *mut bindings::lsm_static_call,
         hook: bindings::security_list_options,
     ) -> Self {
-        // INVARIANT: By the safety requirements.
+        // INVARIANT: The caller passes the row and the callback of one hook.
         Self(Opaque::new(bindings::security_hook_list {
             scalls,
             hook,
@@ -65,14 +65,27 @@ impl Hook {
         }))
     }
 
-    /// The static key that guards the framework's calls of this entry: off, and the callback costs
-    /// nothing. [`None`] before the entry is registered.
+    /// Returns the static key that guards the framework's calls of this entry. [`None`] before the
+    /// entry is registered.
     pub fn active_key(&'static self) -> Option<&'static StaticKeyFalse> {
         // SAFETY: The framework's keys are static.
         Some(unsafe { StaticKeyFalse::from_raw(self.scall()?.active) })
     }
 
-    /// The framework's slot that the entry was given when it was registered.
+    /// Enables or disables the callback. Does nothing before the entry is registered.
+    ///
+    /// Patches code: may sleep, unless the system is still booting.
+    pub fn set_active(&'static self, on: bool) {
+        if let Some(key) = self.active_key() {
+            if on {
+                key.enable();
+            } else {
+                key.disable();
+            }
+        }
+    }
+
+    /// Returns the framework's slot of the entry. [`None`] before the entry is registered.
     fn scall(&'static self) -> Option<&'static bindings::lsm_static_call> {
         let me = self.0.get();
 
@@ -84,8 +97,8 @@ impl Hook {
 }
 
 impl Hook {
-    /// Makes the framework's static call of this entry call `function`, and does nothing else: the
-    /// hooks that the framework walks one by one go on calling what the entry was made with.
+    /// Points the framework's static call of this entry to `function`. The hooks that the framework
+    /// walks with `lsm_for_each_hook()` still call the entry's own callback.
     ///
     /// Does nothing before the entry is registered. May sleep. Changes must be serialised by the
     /// caller.
@@ -96,7 +109,8 @@ impl Hook {
     #[cfg(CONFIG_HAVE_STATIC_CALL)]
     pub unsafe fn redirect(&'static self, function: *const ()) {
         if let Some(scall) = self.scall() {
-            // SAFETY: The framework's static calls are static. By the safety requirements.
+            // SAFETY: The framework's static calls are static. The caller guarantees that the
+            // function has their type and is static.
             unsafe {
                 StaticCall::new(scall.key, scall.trampoline.cast_const().cast()).update(function)
             };
@@ -104,14 +118,42 @@ impl Hook {
     }
 }
 
-/// Adds the hooks of a security module to the framework. Every hook is called from then on.
+/// Makes a [`Hook`] from the name of an LSM hook and a callback, as `LSM_HOOK_INIT()` does.
+///
+/// The callback is an `unsafe extern "C"` function of the hook's type, whose safety requirement is
+/// that only the LSM framework calls it. It must return what `lsm_hook_defs.h` documents.
+///
+/// # Examples
+///
+/// ```ignore
+/// #[link_section = ".data..ro_after_init"]
+/// static HOOKS: [lsm::Hook; 1] = [lsm_hook!(file_open, file_open)];
+/// ```
+#[macro_export]
+macro_rules! lsm_hook {
+    ($name:ident, $callback:expr $(,)?) => {
+        // SAFETY: The row and the callback are those of the same hook: the field of the union has
+        // the callback's type.
+        unsafe {
+            $crate::lsm::Hook::new(
+                (&raw mut $crate::bindings::static_calls_table.$name).cast(),
+                $crate::bindings::security_list_options {
+                    $name: Some($callback),
+                },
+            )
+        }
+    };
+}
+pub use lsm_hook;
+
+/// Adds the hooks of a security module to the framework, which enables them.
 ///
 /// Panics, in C, if the framework has no slot left: see `include/linux/lsm_count.h`.
 ///
 /// # Safety
 ///
-/// To be called once for each table, by the module's initialiser, which has to be in `.init.text`
-/// because the C function is.
+/// Called once for each table, by the module's initialiser, which must be in `.init.text` as the C
+/// function is.
 #[inline(always)]
 pub unsafe fn add_hooks<const N: usize>(hooks: &'static [Hook; N], id: &'static LsmId) {
     // SAFETY: The table is static and `Hook` is transparent; the caller is the initialiser.
@@ -120,10 +162,93 @@ pub unsafe fn add_hooks<const N: usize>(hooks: &'static [Hook; N], id: &'static 
     };
 }
 
-/// What a security module asks the framework for in the blobs of kernel objects.
+/// The extended attributes of a new inode: an argument of the hook `inode_init_security`.
 ///
-/// The framework reads the sizes before it calls the module's initialiser, and writes the offset of
-/// the module's part to each that is not 0.
+/// # Invariants
+///
+/// `xattrs` is an array whose first `*count` elements are set, with values from `kmalloc()`, and
+/// which has memory for `spare` more.
+pub struct NewXattrs<'a> {
+    xattrs: *mut bindings::xattr,
+    count: &'a mut c_int,
+    spare: u32,
+}
+
+impl<'a> NewXattrs<'a> {
+    /// Wraps the arguments of the hook. [`None`]: the file system takes no attributes.
+    ///
+    /// # Safety
+    ///
+    /// Both must be the framework's arguments, unused for `'a` by anything else. The module must set
+    /// attributes of at most as many different names as it has asked for in [`BlobSizes`]; `spare`
+    /// must not be larger.
+    pub unsafe fn from_raw(
+        xattrs: *mut bindings::xattr,
+        count: *mut c_int,
+        spare: u32,
+    ) -> Option<Self> {
+        if xattrs.is_null() {
+            return None;
+        }
+        // INVARIANT: The framework passes such an array, with memory for what modules asked for.
+        Some(Self {
+            xattrs,
+            // SAFETY: The caller passes the framework's pointer to the number of attributes.
+            count: unsafe { &mut *count },
+            spare,
+        })
+    }
+
+    /// The attribute of a name, if it was set. Names are compared by address.
+    fn find(&mut self, name: &'static CStr) -> Option<&mut bindings::xattr> {
+        // SAFETY: By the type invariant, the array has as many elements that are set.
+        let set = unsafe { core::slice::from_raw_parts_mut(self.xattrs, *self.count as usize) };
+
+        set.iter_mut()
+            .find(|xattr| xattr.name == name.as_char_ptr())
+    }
+
+    /// Whether the attribute of a name was set.
+    pub fn has(&mut self, name: &'static CStr) -> bool {
+        self.find(name).is_some()
+    }
+
+    /// Sets an attribute, whose name is without the prefix `security.`.
+    ///
+    /// # Errors
+    ///
+    /// `ENOSPC`: the module has not asked for as many attributes.
+    pub fn set(&mut self, name: &'static CStr, value: KVec<u8>) -> Result {
+        if let Some(xattr) = self.find(name) {
+            let (value, value_len, _) = value.into_raw_parts();
+            // SAFETY: By the type invariant, the old value is from `kmalloc()`.
+            unsafe { bindings::kfree(xattr.value) };
+            (xattr.value, xattr.value_len) = (value.cast(), value_len);
+            return Ok(());
+        }
+        self.spare = self.spare.checked_sub(1).ok_or(ENOSPC)?;
+        let (value, value_len, _) = value.into_raw_parts();
+        // INVARIANT: The new element is set, and uses one of the spare ones.
+        // SAFETY: By the type invariant, the array has memory for one more element. The framework
+        // frees the value with `kfree()`.
+        unsafe {
+            self.xattrs
+                .add(*self.count as usize)
+                .write(bindings::xattr {
+                    name: name.as_char_ptr(),
+                    value: value.cast(),
+                    value_len,
+                })
+        };
+        *self.count += 1;
+        Ok(())
+    }
+}
+
+/// The bytes that a security module asks for in the blobs of kernel objects.
+///
+/// Before it calls the module's initialiser, the framework replaces each size that is not 0 by the
+/// offset of the module's part.
 #[repr(transparent)]
 pub struct BlobSizes(UnsafeCell<bindings::lsm_blob_sizes>);
 
@@ -172,7 +297,7 @@ macro_rules! define_lsm {
 }
 pub use define_lsm;
 
-/// What [`define_lsm!`](crate::define_lsm) fills the fields left out with.
+/// Default values of the fields for [`define_lsm!`](crate::define_lsm).
 #[doc(hidden)]
 pub const EMPTY_INFO: bindings::lsm_info = bindings::lsm_info {
     id: core::ptr::null(),

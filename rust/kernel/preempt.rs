@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Staying on one CPU, and saying that one may sleep.
+//! The context of the current CPU: migration, interrupts, sleeping.
 //!
-//! C header: [`include/linux/preempt.h`](srctree/include/linux/preempt.h)
+//! C headers: [`include/linux/preempt.h`](srctree/include/linux/preempt.h),
+//! [`include/linux/irqflags.h`](srctree/include/linux/irqflags.h)
 
 use crate::{bindings, types::NotThreadSafe};
 
@@ -41,7 +42,64 @@ impl Drop for MigrateGuard {
     }
 }
 
-/// Annotates a place where a page fault may be taken, hence one that may sleep.
+/// Keeps interrupts disabled on the current CPU while it exists.
+///
+/// Guards nest, and must be dropped in the reverse order. Unlike
+/// [`LocalInterruptDisabled`](crate::interrupt::LocalInterruptDisabled), disables interrupts on
+/// every kernel.
+///
+/// # Invariants
+///
+/// Interrupts were disabled when the guard was made, and are until it is dropped. `flags` is what
+/// `local_irq_save()` has returned.
+pub struct IrqGuard {
+    flags: usize,
+    _not_send: NotThreadSafe,
+}
+
+impl IrqGuard {
+    /// Disables interrupts. Any context.
+    #[inline]
+    pub fn new() -> Self {
+        // INVARIANT: `local_irq_save()` disables interrupts.
+        Self {
+            // SAFETY: An FFI call with no additional requirements.
+            flags: unsafe { bindings::local_irq_save() },
+            _not_send: NotThreadSafe,
+        }
+    }
+}
+
+impl Default for IrqGuard {
+    #[inline]
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for IrqGuard {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant, this pairs with a call to `local_irq_save()`.
+        unsafe { bindings::local_irq_restore(self.flags) };
+    }
+}
+
+/// Whether the CPU runs a task, as opposed to an interrupt, an NMI or a softirq.
+#[inline]
+pub fn in_task() -> bool {
+    // SAFETY: An FFI call with no additional requirements.
+    unsafe { bindings::in_task() }
+}
+
+/// Whether the CPU handles an NMI.
+#[inline]
+pub fn in_nmi() -> bool {
+    // SAFETY: An FFI call with no additional requirements.
+    unsafe { bindings::in_nmi() }
+}
+
+/// Annotates code that may take a page fault, hence may sleep.
 #[track_caller]
 #[inline(always)]
 pub fn might_fault() {

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Switching static keys that C code defines.
+//! Enabling and disabling of static keys that C code defines.
 //!
-//! [`crate::jump_label`] has the branch; this is the other side.
+//! [`crate::jump_label`] has the branches.
 //!
 //! C header: [`include/linux/jump_label.h`](srctree/include/linux/jump_label.h)
 
 use crate::{bindings, types::Opaque};
 
-/// A static key, usable as a switch: on or off, without counting users.
+/// A static key that is enabled or disabled, without counting users.
 ///
 /// # Invariants
 ///
@@ -24,10 +24,10 @@ impl StaticKeyFalse {
     ///
     /// # Safety
     ///
-    /// `ptr` must point to a `struct static_key_false` that lives for ever.
+    /// `ptr` must point to a static `struct static_key_false`.
     #[inline]
     pub const unsafe fn from_raw(ptr: *mut bindings::static_key_false) -> &'static Self {
-        // SAFETY: By the safety requirements, and `Self` is transparent.
+        // SAFETY: The caller guarantees that the key is static. `Self` is transparent.
         unsafe { &*ptr.cast() }
     }
 
@@ -36,7 +36,7 @@ impl StaticKeyFalse {
         unsafe { &raw mut (*self.0.get()).key }
     }
 
-    /// Switches the key on; does nothing if it is.
+    /// Enables the key. Does nothing if it is enabled.
     ///
     /// Patches code: may sleep, unless the system is still booting.
     pub fn enable(&self) {
@@ -44,7 +44,7 @@ impl StaticKeyFalse {
         unsafe { bindings::static_key_enable(self.key()) };
     }
 
-    /// Switches the key off; does nothing if it is.
+    /// Disables the key. Does nothing if it is disabled.
     ///
     /// Patches code: may sleep, unless the system is still booting.
     pub fn disable(&self) {

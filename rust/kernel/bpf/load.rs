@@ -2,8 +2,8 @@
 
 //! Loading BPF programs from within the kernel.
 //!
-//! What the system call does for user space, for programs that are part of the kernel image. The
-//! verifier's log can only go to user space, so that there is none.
+//! The equivalent of bpf(2) for programs that are part of the kernel image. The verifier's log can
+//! only be written to user memory, so it is lost.
 //!
 //! C header: [`include/uapi/linux/bpf.h`](srctree/include/uapi/linux/bpf.h)
 
@@ -11,7 +11,7 @@ use super::Prog;
 use crate::{bindings, error::to_result, prelude::*};
 use core::{mem::size_of, ptr::NonNull};
 
-/// A file descriptor of the current task, which only this code knows.
+/// A file descriptor of the current task, which is not passed on.
 ///
 /// # Invariants
 ///
@@ -33,18 +33,18 @@ impl Drop for Fd {
     }
 }
 
-/// Makes the system call `command`. May sleep.
+/// Executes a command of bpf(2). May sleep.
 ///
 /// # Safety
 ///
 /// The addresses in `attr` must be of kernel memory that the command may access as it does.
 unsafe fn call(command: bindings::bpf_cmd, attr: &mut bindings::bpf_attr) -> Result<Fd> {
     let size = size_of::<bindings::bpf_attr>() as u32;
-    // SAFETY: `attr` has that size. The rest by the safety requirements.
+    // SAFETY: `attr` has that size. The caller guarantees that its addresses are valid.
     Fd::from_result(unsafe { bindings::kern_sys_bpf(command as c_int, attr, size) })
 }
 
-/// Types that programs refer to.
+/// Type information that programs refer to.
 pub struct Btf(Fd);
 
 impl Btf {
@@ -63,9 +63,9 @@ impl Btf {
     }
 }
 
-/// A program to be loaded that implements a member of a kernel's structure of functions.
+/// A program that implements a member of a kernel structure of functions.
 pub struct StructOps<'a> {
-    /// What users see; cut if it is too long.
+    /// The name that user space sees. Truncated if it is too long.
     pub name: &'a [u8],
     /// The id of the structure in the kernel's BTF.
     pub structure: u32,
@@ -82,10 +82,13 @@ pub struct StructOps<'a> {
 }
 
 impl StructOps<'_> {
-    /// Loads and verifies the program, as one that may sleep and has a licence compatible with the
-    /// GPL. May sleep.
+    /// Loads and verifies the program, which may sleep and whose license is compatible with the GPL.
     ///
-    /// Errors are those of the system call: `EACCES` or `EINVAL` if the verifier refuses it.
+    /// May sleep.
+    ///
+    /// # Errors
+    ///
+    /// Those of bpf(2): `EACCES` or `EINVAL` if the verifier rejects the program.
     pub fn load(&self) -> Result<OwnedProg> {
         let mut attr = bindings::bpf_attr::default();
         // SAFETY: All members are integers.
@@ -108,8 +111,8 @@ impl StructOps<'_> {
             load.core_relos = self.core_relos.as_ptr() as u64;
             load.core_relo_rec_size = self.core_relo_size;
         }
-        // SAFETY: The command reads the instructions, the licence and the relocations, which have
-        // the lengths that `attr` says.
+        // SAFETY: The command reads the instructions, the license and the relocations, whose
+        // lengths are in `attr`.
         let fd = unsafe { call(bindings::bpf_cmd_BPF_PROG_LOAD, &mut attr) }?;
         // SAFETY: An FFI call; the descriptor is open, and returns a reference or an error.
         let prog = crate::error::from_err_ptr(unsafe { bindings::bpf_prog_get(fd.0) })?;
@@ -122,23 +125,23 @@ impl StructOps<'_> {
 ///
 /// # Invariants
 ///
-/// The reference is this value's.
+/// The value owns a reference to the program.
 pub struct OwnedProg(NonNull<bindings::bpf_prog>);
 
 impl OwnedProg {
     /// The program.
     pub fn prog(&self) -> &Prog {
-        // SAFETY: By the type invariant.
+        // SAFETY: By the type invariant the program is alive.
         unsafe { Prog::from_raw(self.0.as_ptr()) }
     }
 
-    /// How many instructions the verifier looked at, each as often as it came by.
+    /// The number of instructions that the verifier processed.
     pub fn verified_insns(&self) -> u32 {
-        // SAFETY: By the type invariant, and so is `aux`.
+        // SAFETY: By the type invariant the program is alive, and so is `aux`.
         unsafe { (*(*self.0.as_ptr()).aux).verified_insns }
     }
 
-    /// Keeps the program for ever.
+    /// Leaks the reference, so that the program is never freed.
     pub fn leak(self) -> &'static Prog {
         let prog = self.0.as_ptr();
         core::mem::forget(self);
