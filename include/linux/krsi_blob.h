@@ -17,8 +17,8 @@ struct inode;
 /**
  * enum krsi_blob_class - the kinds of objects that have an LSM blob
  *
- * One for each size in struct lsm_blob_sizes. The list is also in
- * security/krsi/blob/mod.rs, which checks that the two agree.
+ * One for each size in struct lsm_blob_sizes. security/krsi/blob/class.rs has
+ * the same list, and the build fails if the two differ.
  */
 enum krsi_blob_class {
 	KRSI_BLOB_cred,
@@ -41,10 +41,11 @@ enum krsi_blob_class {
 	KRSI_BLOB_COUNT,
 };
 
-/* Rust: security/krsi/blob/mod.rs */
+/* Rust: security/krsi/blob/space.rs */
 void krsi_blob_setup(const char *sizes);
+void krsi_xattr_setup(const char *count);
 
-/* Rust: security/krsi/blob/access.rs */
+/* Rust: security/krsi/blob/lookup.rs */
 char *krsi_blob_at(unsigned int class, void *object, void *blob, u32 slot,
 		   u32 size);
 
@@ -95,7 +96,6 @@ int krsi_blob_replace(struct krsi_blob_call *call, struct bpf_insn *buf,
 		      unsigned int len);
 
 /* Rust: security/krsi/blob/xattr.rs */
-void krsi_xattr_setup(const char *count);
 int krsi_xattr_save(struct dentry *dentry, struct inode *inode, u32 slot);
 int krsi_xattr_restore(struct dentry *dentry, struct inode *inode, u32 slot);
 

@@ -91,7 +91,7 @@ DECLARE_PER_CPU(struct krsi_boot_cpu, krsi_boot_cpu);
 
 #ifdef CONFIG_SECURITY_KRSI
 
-/* Rust: security/krsi/boot/mod.rs */
+/* Rust: security/krsi/boot/param.rs, load.rs */
 void krsi_boot_setup(const char *mode);
 void krsi_boot_fail_setup(const char *object);
 void krsi_boot_reserve(void);

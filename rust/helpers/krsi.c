@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
 #include <linux/fs.h>
-#include <linux/irqflags.h>
 #include <linux/krsi.h>
 #include <linux/percpu.h>
-#include <linux/preempt.h>
 #include <linux/slab.h>
 
 #ifdef CONFIG_SECURITY_KRSI
@@ -61,28 +59,5 @@ __rust_helper void rust_helper_krsi_warn_xattr(const struct inode *inode,
 __rust_helper struct krsi_boot_cpu *rust_helper_krsi_this_boot_cpu(void)
 {
 	return this_cpu_ptr(&krsi_boot_cpu);
-}
-
-__rust_helper unsigned long rust_helper_krsi_irq_save(void)
-{
-	unsigned long flags;
-
-	local_irq_save(flags);
-	return flags;
-}
-
-__rust_helper void rust_helper_krsi_irq_restore(unsigned long flags)
-{
-	local_irq_restore(flags);
-}
-
-__rust_helper bool rust_helper_krsi_in_task(void)
-{
-	return in_task();
-}
-
-__rust_helper bool rust_helper_krsi_in_nmi(void)
-{
-	return in_nmi();
 }
 #endif

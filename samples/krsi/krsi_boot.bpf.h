@@ -80,7 +80,7 @@ enum krsi_boot_class {
 /* A slot of class inode lasts, in an extended attribute: security.krsi.NAME. */
 #define KRSI_BOOT_KEEP	4
 
-/* A slot, as the object has it. The layout is also in security/krsi/boot/object.rs. */
+/* A slot, as the object has it. The layout is also in security/krsi/boot/slot.rs. */
 struct krsi_boot_slot {
 	char name[32];
 	__u32 class;

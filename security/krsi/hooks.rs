@@ -298,7 +298,7 @@ unsafe extern "C" fn inode_init_security(
         return verdict;
     }
     // SAFETY: By the safety requirements.
-    match unsafe { crate::blob::collect(inode, xattrs, count) } {
+    match unsafe { crate::blob::xattr::collect(inode, xattrs, count) } {
         Ok(()) => verdict,
         Err(e) => e.to_errno(),
     }

@@ -14,8 +14,8 @@
 //! - [`attach`]: how the BPF core attaches and detaches programs
 //! - [`trace`]: hooks whose stubs other BPF programs trace
 //! - [`audit`]: decisions of programs in the audit stream
-//! - [`blob`]: bytes that programs have in kernel objects
-//! - [`boot`]: programs that initialise them, from boot on
+//! - [`blob`]: bytes of programs in kernel objects, and the life cycle of these objects
+//! - [`boot`]: boot programs, from objects in the image to verified programs
 //! - [`exec`]: what programs can ask about a program that is about to run
 //! - [`path`]: paths for programs
 //! - [`refs`]: pointers that programs can read but not use

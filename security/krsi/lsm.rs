@@ -54,8 +54,8 @@ extern "C" fn init() -> c_int {
     unsafe {
         // In front of the programs: they see what was inherited, what boot programs labelled, and
         // what attributes have.
-        kernel::lsm::add_hooks(&blob::HOOKS, &ID);
-        kernel::lsm::add_hooks(&boot::HOOKS, &ID);
+        kernel::lsm::add_hooks(&blob::INHERIT_HOOKS, &ID);
+        kernel::lsm::add_hooks(&blob::ALLOC_HOOKS, &ID);
         kernel::lsm::add_hooks(&blob::XATTR_HOOKS, &ID);
         kernel::lsm::add_hooks(&hooks::HOOKS, &ID);
         kernel::lsm::add_hooks(&hooks::STORAGE_HOOKS, &ID);

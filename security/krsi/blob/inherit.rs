@@ -1,31 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Slots that new credentials and new tasks take over from those that they come from.
+//! Inheritance of slots by new credentials and tasks.
 //!
-//! The framework zeroes blobs, so only slots that are copied need anything done, and what boot
-//! programs label. These are callbacks of KRSI itself, in front of the programs of the same hooks,
-//! and off while there is no such slot and no such program.
+//! The framework zeroes blobs, so only slots that are copied, or that boot programs initialise,
+//! need work. It is done by callbacks of KRSI itself, which run before the programs of the same
+//! hooks and are disabled while there is nothing to do.
 
 use super::{
-    slots::{Inherit, Owner, Slot},
-    typed::{Blob, Object},
-    Class, ALIGN, MAX_SPACE,
+    claim::{Inherit, Owner},
+    class::Class,
+    init,
+    limits::ALIGN,
+    points::{self, Origin},
+    space,
+    table::Slot,
+    typed::{AnyObject, Blob, Object},
 };
-use crate::boot;
 use kernel::{
-    bindings, lsm,
+    bindings,
+    cred::Credential,
+    lsm::{self, lsm_hook},
     prelude::*,
     sync::atomic::{Atomic, Relaxed},
     task::Task,
 };
 
-/// Words of [`ALIGN`] bytes that a space can have.
-const WORDS: usize = (MAX_SPACE / ALIGN) as usize;
+/// The number of words of [`ALIGN`] bytes in the largest space.
+const WORDS: usize = (space::MAX_SPACE / ALIGN) as usize;
 
-/// Some of the words of a class's space: a bit for each.
-struct Words([Atomic<u64>; WORDS / 64]);
+/// A set of words of a class's space.
+struct Bitmap([Atomic<u64>; WORDS / 64]);
 
-impl Words {
+impl Bitmap {
     const fn new() -> Self {
         Self([const { Atomic::new(0) }; WORDS / 64])
     }
@@ -51,7 +57,7 @@ impl Words {
         self.0.iter().all(|part| part.load(Relaxed) == 0)
     }
 
-    /// The words' numbers, in ascending order.
+    /// The numbers of the words, in ascending order.
     fn numbers(&self) -> impl Iterator<Item = usize> + '_ {
         self.0.iter().enumerate().flat_map(|(i, part)| {
             let mut bits = part.load(Relaxed);
@@ -67,50 +73,24 @@ impl Words {
     }
 }
 
-/// The words that new credentials and tasks have of others.
-static CRED: Words = Words::new();
-static TASK: Words = Words::new();
+/// The words that new credentials and tasks copy.
+static CRED: Bitmap = Bitmap::new();
+static TASK: Bitmap = Bitmap::new();
 
 /// The words of credentials that boot programs initialise.
-static BOOT_CRED: Words = Words::new();
+static BOOT_CRED: Bitmap = Bitmap::new();
 
-/// The callbacks. Those of credentials are the first two.
-///
-/// The framework has as many slots for a hook as there are LSMs. One is left over for these,
-/// because the capabilities have none of the three hooks.
+/// The callbacks, those of credentials first. None of these hooks has a callback of the
+/// capabilities, so the framework has a slot left for each.
 #[link_section = ".data..ro_after_init"]
 pub(crate) static HOOKS: [lsm::Hook; 3] = [
-    // SAFETY: The row and the callback are of the same hook.
-    unsafe {
-        lsm::Hook::new(
-            (&raw mut bindings::static_calls_table.cred_prepare).cast(),
-            bindings::security_list_options {
-                cred_prepare: Some(cred_prepare),
-            },
-        )
-    },
-    // SAFETY: As above.
-    unsafe {
-        lsm::Hook::new(
-            (&raw mut bindings::static_calls_table.cred_transfer).cast(),
-            bindings::security_list_options {
-                cred_transfer: Some(cred_transfer),
-            },
-        )
-    },
-    // SAFETY: As above.
-    unsafe {
-        lsm::Hook::new(
-            (&raw mut bindings::static_calls_table.task_alloc).cast(),
-            bindings::security_list_options {
-                task_alloc: Some(task_alloc),
-            },
-        )
-    },
+    lsm_hook!(cred_prepare, cred_prepare),
+    lsm_hook!(cred_transfer, cred_transfer),
+    lsm_hook!(task_alloc, task_alloc),
 ];
 
-/// What a class copies, and the callbacks that do.
-fn class(class: Class) -> Option<(&'static Words, &'static [lsm::Hook])> {
+/// The words that a class copies, and the callbacks that copy them.
+fn copied(class: Class) -> Option<(&'static Bitmap, &'static [lsm::Hook])> {
     match class {
         Class::cred => Some((&CRED, &HOOKS[..2])),
         Class::task => Some((&TASK, &HOOKS[2..])),
@@ -118,23 +98,7 @@ fn class(class: Class) -> Option<(&'static Words, &'static [lsm::Hook])> {
     }
 }
 
-/// Switches the callbacks off. To be called once, at boot, after they were registered.
-pub(super) fn init() {
-    switch(&HOOKS, false);
-}
-
-/// Switches callbacks on or off. May sleep once the system has booted.
-pub(super) fn switch(hooks: &'static [lsm::Hook], on: bool) {
-    for key in hooks.iter().filter_map(|hook| hook.active_key()) {
-        if on {
-            key.enable();
-        } else {
-            key.disable();
-        }
-    }
-}
-
-/// Copies a slot to new objects from now on, if that is its rule. May sleep.
+/// Starts to copy a slot, if its claim says so. May sleep.
 ///
 /// Callers of this, of [`mark`] and of [`remove`] are serialised.
 pub(super) fn add(slot: &Slot) {
@@ -142,7 +106,7 @@ pub(super) fn add(slot: &Slot) {
     refresh(slot.class);
 }
 
-/// The same, once [`refresh`] is called, so that several slots are copied from the same moment on.
+/// As [`add`], but takes effect at the next [`refresh`], for several slots at once.
 pub(super) fn mark(slot: &Slot) {
     set(slot, true);
     if slot.class == Class::cred && slot.owner == Owner::Boot {
@@ -150,66 +114,52 @@ pub(super) fn mark(slot: &Slot) {
     }
 }
 
-/// Copies a slot no more. May sleep.
+/// Stops to copy a slot. May sleep.
 pub(super) fn remove(slot: &Slot) {
     set(slot, false);
     refresh(slot.class);
 }
 
-fn set(slot: &Slot, copied: bool) {
-    if let Some((words, _)) = class(slot.class).filter(|_| slot.inherit == Inherit::Copy) {
-        words.set_slot(slot, copied);
+fn set(slot: &Slot, on: bool) {
+    if let Some((words, _)) = copied(slot.class).filter(|_| slot.inherit == Inherit::Copy) {
+        words.set_slot(slot, on);
     }
 }
 
-/// Switches the callbacks of a class on or off, after what they have to do has changed. May sleep.
-pub(crate) fn refresh(which: Class) {
-    if let Some((words, hooks)) = class(which) {
-        switch(hooks, !words.is_empty() || boot::hooked(which));
+/// Enables or disables the callbacks of a class, as slots and programs need them. May sleep once
+/// the system has booted.
+pub(super) fn refresh(class: Class) {
+    if let Some((words, hooks)) = copied(class) {
+        let on = !words.is_empty() || points::wants(class);
+
+        hooks.iter().for_each(|hook| hook.set_active(on));
     }
 }
 
-/// Copies words of an object to another, each as a whole: others may be writing to `from`.
-///
-/// # Safety
-///
-/// Both must be valid.
-unsafe fn copy<O: Object>(copied: &Words, from: *const O, to: *const O) {
+/// Copies words of an object to another. Each is copied as a whole: programs may be writing to
+/// `from`.
+fn copy<O: Object>(copied: &Bitmap, from: &O, to: &O) {
     let all = Blob::<O, Atomic<u64>>::all();
 
-    // SAFETY: By the safety requirements, they are there as long as this runs.
-    if let (Some(from), Some(to)) = unsafe { (all.of(from), all.of(to)) } {
+    if let (Some(from), Some(to)) = (all.of(from), all.of(to)) {
         for (from, to) in copied.numbers().filter_map(|i| from.get(i).zip(to.get(i))) {
             to.store(from.load(Relaxed), Relaxed);
         }
     }
 }
 
-/// Gives new credentials what they have of others.
-///
-/// # Safety
-///
-/// Both must be valid, with their blobs, and nobody else may have the new ones.
-unsafe fn derive(new: *mut bindings::cred, old: *const bindings::cred) {
-    // SAFETY: By the safety requirements.
-    unsafe {
-        boot::initialise(Class::cred, old.cast_mut().cast(), (*old).security);
-        copy(&CRED, old, new);
-        boot::made(Class::cred, new.cast(), (*new).security, Some(old as u64));
-    };
+/// Initialises new credentials, which inherit from `old`.
+fn inherit(new: &Credential, old: &Credential) {
+    init::ensure(AnyObject::of(old));
+    copy(&CRED, old, new);
+    init::init_new(AnyObject::of(new), Origin::Cred(old));
 }
 
-/// Makes credentials as if no boot program had seen them.
-///
-/// # Safety
-///
-/// `cred` must be valid, and nobody else may have it.
-unsafe fn renew(cred: *const bindings::cred) {
-    let all = Blob::<bindings::cred, Atomic<u64>>::all();
+/// Undoes the initialisation of credentials by boot programs.
+fn reset(cred: &Credential) {
+    let all = Blob::<Credential, Atomic<u64>>::all();
 
-    // SAFETY: By the safety requirements.
-    let (words, state) = unsafe { (all.of(cred), super::state(Class::cred, (*cred).security)) };
-    if let (Some(words), Some(state)) = (words, state) {
+    if let (Some(words), Some(state)) = (all.of(cred), AnyObject::of(cred).state()) {
         for word in BOOT_CRED.numbers().filter_map(|i| words.get(i)) {
             word.store(0, Relaxed);
         }
@@ -219,44 +169,43 @@ unsafe fn renew(cred: *const bindings::cred) {
 
 /// # Safety
 ///
-/// To be called by the LSM framework only.
+/// Only the LSM framework may call this.
 unsafe extern "C" fn cred_prepare(
     new: *mut bindings::cred,
     old: *const bindings::cred,
     _: bindings::gfp_t,
 ) -> c_int {
-    // SAFETY: The framework passes valid credentials. Nobody else has the new ones.
-    unsafe { derive(new, old) };
+    // SAFETY: The framework passes credentials that are alive. Only this task has the new ones.
+    let (new, old) = unsafe { (Credential::from_ptr(new), Credential::from_ptr(old)) };
+
+    inherit(new, old);
     0
 }
 
-/// Credentials that were made blank. A program of `cred_alloc_blank` that accessed them had them
-/// initialised as coming from none.
+/// Blank credentials become those of a task. If a program of `cred_alloc_blank` accessed them, they
+/// were initialised without an origin.
 ///
 /// # Safety
 ///
-/// To be called by the LSM framework only.
+/// Only the LSM framework may call this.
 unsafe extern "C" fn cred_transfer(new: *mut bindings::cred, old: *const bindings::cred) {
-    // SAFETY: As in `cred_prepare`.
-    unsafe {
-        renew(new);
-        derive(new, old);
-    }
+    // SAFETY: The framework passes credentials that are alive. Only this task has the new ones.
+    let (new, old) = unsafe { (Credential::from_ptr(new), Credential::from_ptr(old)) };
+
+    reset(new);
+    inherit(new, old);
 }
 
 /// # Safety
 ///
-/// To be called by the LSM framework only.
+/// Only the LSM framework may call this.
 unsafe extern "C" fn task_alloc(task: *mut bindings::task_struct, flags: u64) -> c_int {
-    let current = Task::current_raw();
+    // SAFETY: The framework passes a task that only the current task has. Both are alive.
+    let (task, parent) = unsafe { (&*task.cast::<Task>(), &*Task::current_raw().cast::<Task>()) };
 
-    // SAFETY: The framework passes a valid task, which is made from the current one and which
-    // nobody else has.
-    unsafe {
-        boot::initialise(Class::task, current.cast(), (*current).security);
-        copy(&TASK, current, task);
-        boot::made(Class::task, task.cast(), (*task).security, Some(flags));
-    };
+    init::ensure(AnyObject::of(parent));
+    copy(&TASK, parent, task);
+    init::init_new(AnyObject::of(task), Origin::Task(flags));
     0
 }
 
@@ -266,34 +215,31 @@ mod tests {
     use super::{super::typed::tests::Fake, *};
 
     #[test]
-    fn words_are_kept_apart() {
-        let words = Words::new();
-        assert!(words.is_empty());
-        for word in [0, 1, 63, 64, WORDS - 1] {
-            words.set(word, true);
+    fn bits_are_independent() {
+        let bits = Bitmap::new();
+        assert!(bits.is_empty());
+        for bit in [0, 1, 63, 64, WORDS - 1] {
+            bits.set(bit, true);
         }
-        assert!(words.numbers().eq([0, 1, 63, 64, WORDS - 1]));
-        words.set(63, false);
-        words.set(63, false);
-        words.set(0, false);
-        assert!(words.numbers().eq([1, 64, WORDS - 1]));
+        assert!(bits.numbers().eq([0, 1, 63, 64, WORDS - 1]));
+        bits.set(63, false);
+        bits.set(63, false);
+        bits.set(0, false);
+        assert!(bits.numbers().eq([1, 64, WORDS - 1]));
     }
 
     #[test]
     fn only_words_of_slots_are_copied() -> Result {
-        let copied = Words::new();
+        let copied = Bitmap::new();
         let (from, to) = (Fake::new(|i| 100 + i)?, Fake::new(|_| 0)?);
         let none = Fake::none();
 
-        // The second, if there is one, and one that is not reserved.
+        // The second word, if it is reserved, and one that is not.
         copied.set(1, true);
         copied.set(WORDS - 1, true);
-        // SAFETY: They are valid.
-        unsafe {
-            copy(&copied, &from, &to);
-            copy(&copied, &none, &to);
-            copy(&copied, &from, &none);
-        }
+        copy(&copied, &from, &to);
+        copy(&copied, &none, &to);
+        copy(&copied, &from, &none);
         for (i, word) in to.words().enumerate() {
             assert_eq!(word, if i == 1 { 101 } else { 0 });
         }

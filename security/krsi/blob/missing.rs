@@ -10,7 +10,7 @@
 //! objects. The selftest `blob_missing_test` compares it with what the verifier makes of each class
 //! at each hook, refuses objects, and makes allocations fail.
 
-use super::Class;
+use super::class::Class;
 use crate::hooks;
 
 /// Why an object has no blob.

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the boot parameter says, and what is written to the file `blobs`.
+//! The boot parameter `krsi.blob=`, and lines written to the file `blobs`.
 //!
-//! Pure. The sizes are read by constant functions: those that the configuration names are part of
-//! what is built, and a mistake in them is an error then.
+//! Pure. Constant functions parse the sizes, so an error in those of the configuration fails the
+//! build.
 
 use super::{
-    slots::{Claim, Inherit, Name},
-    Class, ALIGN, COUNT, MAX_RESERVED,
+    claim::{Claim, Inherit, Name},
+    class::{Class, COUNT},
+    limits::{ALIGN, MAX_RESERVED},
 };
 use kernel::{bindings, prelude::*};
 
@@ -16,13 +17,13 @@ use kernel::{bindings, prelude::*};
 pub(super) struct Sizes {
     /// In the order of [`Class::ALL`]; multiples of [`ALIGN`], at most [`MAX_RESERVED`].
     pub(super) bytes: [u32; COUNT],
-    /// The classes that were named already: a bit for each.
+    /// The classes that were named, one bit for each.
     pub(super) named: u32,
 }
 
-/// Why an item of a list of sizes is not taken.
+/// Error in an item of a list of sizes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Refusal {
+pub(super) enum SizeError {
     Malformed,
     Unknown,
     Duplicate,
@@ -30,20 +31,20 @@ pub(super) enum Refusal {
     TooBig,
 }
 
-impl Refusal {
-    /// For the log.
-    pub(super) const fn reason(self) -> &'static str {
+impl SizeError {
+    /// The message for the kernel log.
+    pub(super) const fn text(self) -> &'static str {
         match self {
             Self::Malformed => "not of the form CLASS:BYTES",
-            Self::Unknown => "there is no such class",
-            Self::Duplicate => "the class was named before",
+            Self::Unknown => "unknown class",
+            Self::Duplicate => "duplicate class",
             Self::Unaligned => "not a multiple of 8",
             Self::TooBig => "more than 1024 bytes",
         }
     }
 }
 
-// What `reason` says.
+// As the messages say.
 const _: () = assert!(ALIGN == 8 && MAX_RESERVED == 1024);
 
 impl Sizes {
@@ -53,7 +54,7 @@ impl Sizes {
         named: 0,
     };
 
-    /// What the configuration says.
+    /// The sizes of the configuration.
     pub(super) const DEFAULT: Self = {
         let text: &[u8] = bindings::CONFIG_SECURITY_KRSI_BLOB;
         // A C string.
@@ -63,11 +64,11 @@ impl Sizes {
             let (item, after) = split(rest, b',');
             match sizes.take(item) {
                 Ok(()) => {}
-                Err(Refusal::Malformed) => panic!("CONFIG_SECURITY_KRSI_BLOB is malformed"),
-                Err(Refusal::Unknown) => panic!("CONFIG_SECURITY_KRSI_BLOB: unknown class"),
-                Err(Refusal::Duplicate) => panic!("CONFIG_SECURITY_KRSI_BLOB: duplicate class"),
-                Err(Refusal::Unaligned) => panic!("CONFIG_SECURITY_KRSI_BLOB: no multiple of 8"),
-                Err(Refusal::TooBig) => panic!("CONFIG_SECURITY_KRSI_BLOB: more than 1024 bytes"),
+                Err(SizeError::Malformed) => panic!("CONFIG_SECURITY_KRSI_BLOB is malformed"),
+                Err(SizeError::Unknown) => panic!("CONFIG_SECURITY_KRSI_BLOB: unknown class"),
+                Err(SizeError::Duplicate) => panic!("CONFIG_SECURITY_KRSI_BLOB: duplicate class"),
+                Err(SizeError::Unaligned) => panic!("CONFIG_SECURITY_KRSI_BLOB: no multiple of 8"),
+                Err(SizeError::TooBig) => panic!("CONFIG_SECURITY_KRSI_BLOB: more than 1024 bytes"),
             }
             rest = match after {
                 Some(after) => after,
@@ -79,39 +80,39 @@ impl Sizes {
         sizes
     };
 
-    /// Takes a list, and tells `refused` of each item that it passes over.
-    pub(super) fn apply(&mut self, text: &[u8], mut refused: impl FnMut(&[u8], Refusal)) {
+    /// Applies a list. Calls `ignored` for each item with an error.
+    pub(super) fn apply(&mut self, text: &[u8], mut ignored: impl FnMut(&[u8], SizeError)) {
         if text.is_empty() {
             return;
         }
         for item in text.split(|&c| c == b',') {
-            if let Err(why) = self.take(item) {
-                refused(item, why);
+            if let Err(error) = self.take(item) {
+                ignored(item, error);
             }
         }
     }
 
-    /// Takes one item, or leaves everything as it is.
-    const fn take(&mut self, item: &[u8]) -> core::result::Result<(), Refusal> {
+    /// Applies one item. Changes nothing on error.
+    const fn take(&mut self, item: &[u8]) -> core::result::Result<(), SizeError> {
         let (name, Some(number)) = split(item, b':') else {
-            return Err(Refusal::Malformed);
+            return Err(SizeError::Malformed);
         };
         let Some(bytes) = decimal(number) else {
-            return Err(Refusal::Malformed);
+            return Err(SizeError::Malformed);
         };
         let Some(class) = class(name) else {
-            return Err(Refusal::Unknown);
+            return Err(SizeError::Unknown);
         };
         let bit = 1 << class as u32;
 
         if self.named & bit != 0 {
-            return Err(Refusal::Duplicate);
+            return Err(SizeError::Duplicate);
         }
         if bytes > MAX_RESERVED {
-            return Err(Refusal::TooBig);
+            return Err(SizeError::TooBig);
         }
         if bytes % ALIGN != 0 {
-            return Err(Refusal::Unaligned);
+            return Err(SizeError::Unaligned);
         }
         self.named |= bit;
         self.bytes[class as usize] = bytes;
@@ -119,7 +120,7 @@ impl Sizes {
     }
 }
 
-/// Splits at the first `separator`, if there is one.
+/// Splits `text` at the first `separator`, if any.
 const fn split(text: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
     let mut i = 0;
     while i < text.len() {
@@ -132,7 +133,7 @@ const fn split(text: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
     (text, None)
 }
 
-/// Reads a decimal number of 1 to 9 digits and nothing else.
+/// Parses a decimal number of 1 to 9 digits.
 pub(super) const fn decimal(text: &[u8]) -> Option<u32> {
     if text.is_empty() || text.len() > 9 {
         return None;
@@ -149,7 +150,7 @@ pub(super) const fn decimal(text: &[u8]) -> Option<u32> {
     Some(number)
 }
 
-/// Finds a class by its name.
+/// Returns the class of a name.
 const fn class(name: &[u8]) -> Option<Class> {
     let mut i = 0;
     while i < COUNT {
@@ -185,9 +186,12 @@ pub(super) enum Command {
 }
 
 impl Command {
-    /// Reads a line, without or with a newline at its end.
+    /// Parses a line, with or without a newline at its end.
     ///
-    /// `EINVAL`: it is not a command, or a value is out of range. `ENODEV`: there is no such class.
+    /// # Errors
+    ///
+    /// - `EINVAL`: not a command, or a value is out of range
+    /// - `ENODEV`: unknown class
     pub(super) fn parse(line: &[u8]) -> Result<Self> {
         let line = line.strip_suffix(b"\n").unwrap_or(line);
         let mut words = line.split(|&c| c == b' ').filter(|word| !word.is_empty());
@@ -225,7 +229,7 @@ impl Command {
                     }
                 }
                 let claim = Claim::new(class, name, size, align, inherit)?;
-                Ok(Self::Claim(if xattr { claim.kept()? } else { claim }))
+                Ok(Self::Claim(if xattr { claim.with_xattr()? } else { claim }))
             }
             b"release" => {
                 let (class, name) = target()?;
@@ -244,10 +248,10 @@ impl Command {
 mod tests {
     use super::*;
 
-    /// The sizes of cred, task and inode, and the last refusal.
-    fn apply(sizes: &mut Sizes, text: &[u8]) -> (u32, u32, u32, Option<Refusal>) {
+    /// The sizes of cred, task and inode, and the last error.
+    fn apply(sizes: &mut Sizes, text: &[u8]) -> (u32, u32, u32, Option<SizeError>) {
         let mut last = None;
-        sizes.apply(text, |_, why| last = Some(why));
+        sizes.apply(text, |_, error| last = Some(error));
         (
             sizes.bytes[Class::cred as usize],
             sizes.bytes[Class::task as usize],
@@ -257,52 +261,52 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_taken() {
+    fn sizes_are_parsed() {
         let mut sizes = Sizes::NONE;
         assert_eq!(apply(&mut sizes, b""), (0, 0, 0, None));
         assert_eq!(apply(&mut sizes, b"inode:64,task:8"), (0, 8, 64, None));
-        // Another parameter.
+        // A second boot parameter.
         assert_eq!(apply(&mut sizes, b"cred:1024"), (1024, 8, 64, None));
     }
 
     #[test]
-    fn what_is_wrong_is_passed_over() {
-        let cases: [(&[u8], Refusal); 19] = [
-            (b",", Refusal::Malformed),
-            (b"task", Refusal::Malformed),
-            (b"task:", Refusal::Malformed),
-            (b"task:8:8", Refusal::Malformed),
-            (b"task:-8", Refusal::Malformed),
-            (b"task:+8", Refusal::Malformed),
-            (b"task: 8", Refusal::Malformed),
-            (b"task:0x8", Refusal::Malformed),
-            (b"task:8k", Refusal::Malformed),
-            (b"task:4294967304", Refusal::Malformed),
-            (b":8", Refusal::Unknown),
-            (b"Task:8", Refusal::Unknown),
-            (b" task:8", Refusal::Unknown),
-            (b"tasks:8", Refusal::Unknown),
-            (b"xattr_count:8", Refusal::Unknown),
-            (b"inode:8", Refusal::Duplicate),
-            (b"task:12", Refusal::Unaligned),
-            (b"task:1032", Refusal::TooBig),
-            (b"task:1025", Refusal::TooBig),
+    fn invalid_items_are_ignored() {
+        let cases: [(&[u8], SizeError); 19] = [
+            (b",", SizeError::Malformed),
+            (b"task", SizeError::Malformed),
+            (b"task:", SizeError::Malformed),
+            (b"task:8:8", SizeError::Malformed),
+            (b"task:-8", SizeError::Malformed),
+            (b"task:+8", SizeError::Malformed),
+            (b"task: 8", SizeError::Malformed),
+            (b"task:0x8", SizeError::Malformed),
+            (b"task:8k", SizeError::Malformed),
+            (b"task:4294967304", SizeError::Malformed),
+            (b":8", SizeError::Unknown),
+            (b"Task:8", SizeError::Unknown),
+            (b" task:8", SizeError::Unknown),
+            (b"tasks:8", SizeError::Unknown),
+            (b"xattr_count:8", SizeError::Unknown),
+            (b"inode:8", SizeError::Duplicate),
+            (b"task:12", SizeError::Unaligned),
+            (b"task:1032", SizeError::TooBig),
+            (b"task:1025", SizeError::TooBig),
         ];
 
-        for (item, why) in cases {
+        for (item, error) in cases {
             let mut sizes = Sizes::NONE;
             assert_eq!(apply(&mut sizes, b"inode:64"), (0, 0, 64, None));
-            assert_eq!(apply(&mut sizes, item), (0, 0, 64, Some(why)));
-            // The rest is taken.
+            assert_eq!(apply(&mut sizes, item), (0, 0, 64, Some(error)));
+            // The other items apply.
             assert_eq!(apply(&mut sizes, b"cred:16,task:24"), (16, 24, 64, None));
         }
     }
 
     #[test]
-    fn one_mistake_does_not_spoil_the_list() {
+    fn one_error_does_not_affect_other_items() {
         let mut sizes = Sizes::NONE;
         let result = apply(&mut sizes, b"cred:16,nothing:8,task:24");
-        assert_eq!(result, (16, 24, 0, Some(Refusal::Unknown)));
+        assert_eq!(result, (16, 24, 0, Some(SizeError::Unknown)));
     }
 
     #[test]
@@ -313,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_are_read() {
+    fn commands_are_parsed() {
         let name = Name::new(b"a.b-c_9");
         assert!(name.is_some());
         let Some(name) = name else { return };
@@ -346,7 +350,7 @@ mod tests {
                 b"claim inode a.b-c_9 16 4 xattr=yes",
                 claim(Class::inode, 16, Some(4), None)
                     .and_then(|command| match command {
-                        Command::Claim(claim) => claim.kept(),
+                        Command::Claim(claim) => claim.with_xattr(),
                         _ => Err(EINVAL),
                     })
                     .map(Command::Claim),
@@ -365,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn other_lines_are_refused() {
+    fn other_lines_are_rejected() {
         let lines: [(&[u8], Error); 32] = [
             (b"", EINVAL),
             (b"\n", EINVAL),

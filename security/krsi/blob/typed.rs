@@ -1,73 +1,175 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What KRSI itself accesses in blobs, with types.
+//! Typed access to blobs, for KRSI itself.
 //!
-//! A [`Blob`] says where the objects of a class have values of a type. Class and type are the
-//! compiler's to check, and that the values are within what is reserved is checked once, when the
-//! [`Blob`] is made.
+//! A [`Blob`] is the place of values in the objects of a class. The compiler checks class and type;
+//! [`Blob::new`] checks once that the values are within what is reserved.
 
-use super::{Class, ALIGN, SPACES};
+use super::{class::Class, limits::ALIGN, space};
 use core::marker::PhantomData;
 use kernel::{
-    bindings,
+    cred::Credential,
+    fs::{Inode, SuperBlock},
     prelude::*,
     sync::atomic::{Atomic, Relaxed},
+    task::Task,
 };
 
 /// A kernel object that has a blob.
 ///
 /// # Safety
 ///
-/// `blob` must return what the framework has allocated for an object of the class, or null.
+/// `blob` must return null, or what the framework has allocated for this object, of class `CLASS`.
+/// The blob must stay for as long as the object.
 pub(super) unsafe trait Object {
     const CLASS: Class;
 
-    /// The object's blob.
-    ///
-    /// # Safety
-    ///
-    /// `object` must be valid.
-    unsafe fn blob(object: *const Self) -> *mut c_void;
+    /// Returns the object's blob.
+    fn blob(&self) -> *mut c_void;
 }
 
-/// Says in which field objects have their blob.
-macro_rules! object {
-    ($class:ident: $type:ident.$field:ident) => {
-        // SAFETY: That is where it is.
-        unsafe impl Object for bindings::$type {
-            const CLASS: Class = Class::$class;
+// SAFETY: `security` is the blob, and is freed with the credentials.
+unsafe impl Object for Credential {
+    const CLASS: Class = Class::cred;
 
-            unsafe fn blob(object: *const Self) -> *mut c_void {
-                // SAFETY: By the safety requirements.
-                unsafe { (*object).$field }
-            }
-        }
-    };
+    #[inline]
+    fn blob(&self) -> *mut c_void {
+        // SAFETY: By the invariant of `Credential`, the C structure is valid.
+        unsafe { (*self.as_ptr()).security }
+    }
 }
 
-object!(cred: cred.security);
-object!(inode: inode.i_security);
-object!(task: task_struct.security);
+// SAFETY: `i_security` is the blob. RCU frees it after the last reference is gone.
+unsafe impl Object for Inode {
+    const CLASS: Class = Class::inode;
 
-/// What can be in a blob.
-///
-/// # Safety
-///
-/// All bytes must be a value, and others may write to them meanwhile, as programs do.
-pub(super) unsafe trait Value {}
+    #[inline]
+    fn blob(&self) -> *mut c_void {
+        self.security()
+    }
+}
 
-// SAFETY: An integer, and atomic.
-unsafe impl Value for Atomic<u32> {}
+// SAFETY: `s_security` is the blob, and is freed with the superblock.
+unsafe impl Object for SuperBlock {
+    const CLASS: Class = Class::superblock;
 
-// SAFETY: An integer, and atomic.
-unsafe impl Value for Atomic<u64> {}
+    #[inline]
+    fn blob(&self) -> *mut c_void {
+        // SAFETY: By the invariant of `SuperBlock`, the C structure is valid.
+        unsafe { (*self.as_ptr()).s_security }
+    }
+}
 
-/// Where objects have values.
+// SAFETY: `security` is the blob, and is freed with the task.
+unsafe impl Object for Task {
+    const CLASS: Class = Class::task;
+
+    #[inline]
+    fn blob(&self) -> *mut c_void {
+        // SAFETY: By the invariant of `Task`, the C structure is valid.
+        unsafe { (*self.as_ptr()).security }
+    }
+}
+
+/// An object of a class that is known at run time, with its blob.
 ///
 /// # Invariants
 ///
-/// `offset` is that of `count` aligned values which are within KRSI's part of the blobs that
-/// objects of this class have.
+/// `object` is alive for `'a` and of `class`. `blob` is null or its blob.
+#[derive(Clone, Copy)]
+pub(super) struct AnyObject<'a> {
+    class: Class,
+    object: *mut c_void,
+    blob: *mut c_void,
+    _lifetime: PhantomData<&'a c_void>,
+}
+
+impl<'a> AnyObject<'a> {
+    /// Makes a value from C's pointers.
+    ///
+    /// # Safety
+    ///
+    /// `object` must be of `class` and alive for `'a`. `blob` must be null, or the blob that the
+    /// framework has allocated for it.
+    #[inline]
+    pub(super) unsafe fn new(class: Class, object: *mut c_void, blob: *mut c_void) -> Self {
+        // INVARIANT: The caller guarantees it.
+        Self {
+            class,
+            object,
+            blob,
+            _lifetime: PhantomData,
+        }
+    }
+
+    /// Makes a value from a typed object.
+    #[inline]
+    pub(super) fn of<O: Object>(object: &'a O) -> Self {
+        // SAFETY: The reference is valid for `'a`. By the safety requirements of `Object`, class
+        // and blob are the object's.
+        unsafe {
+            Self::new(
+                O::CLASS,
+                core::ptr::from_ref(object).cast_mut().cast(),
+                object.blob(),
+            )
+        }
+    }
+
+    /// The class of the object.
+    #[inline]
+    pub(super) fn class(&self) -> Class {
+        self.class
+    }
+
+    /// The word of a program's context that is the object.
+    #[inline]
+    pub(super) fn arg(&self) -> u64 {
+        self.object as u64
+    }
+
+    /// The state word of the object. [`None`] if it has none.
+    #[inline]
+    pub(super) fn state(&self) -> Option<&'a Atomic<u32>> {
+        if self.blob.is_null() || !space::has_boot_slots(self.class) {
+            return None;
+        }
+        // SAFETY: Boot programs have slots in the class. By the type invariant, this is the blob
+        // of an object of the class that is alive for `'a`.
+        Some(unsafe { space::state(self.class, self.blob) })
+    }
+
+    /// The state word for the programs of `inode_instantiate`. [`None`] if the object has none.
+    #[inline]
+    pub(super) fn instantiated(&self) -> Option<&'a Atomic<u32>> {
+        if self.class != Class::inode {
+            return None;
+        }
+        // SAFETY: The states of inodes are two words, of which this is the second.
+        self.state()
+            .map(|first| unsafe { Atomic::from_ptr(first.as_ptr().add(1)) })
+    }
+}
+
+/// The type of values in a blob.
+///
+/// # Safety
+///
+/// Every sequence of bytes must be a valid value. Programs may write to the value concurrently.
+pub(super) unsafe trait Value {}
+
+// SAFETY: All values of an integer are valid, and it is accessed atomically.
+unsafe impl Value for Atomic<u32> {}
+
+// SAFETY: All values of an integer are valid, and it is accessed atomically.
+unsafe impl Value for Atomic<u64> {}
+
+/// The place of `count` values of type `T` in the blobs of objects of type `O`.
+///
+/// # Invariants
+///
+/// `offset` is a multiple of the alignment of `T`. The values are within KRSI's part of the blobs
+/// that objects of this class have.
 pub(super) struct Blob<O, T> {
     offset: usize,
     count: usize,
@@ -75,61 +177,58 @@ pub(super) struct Blob<O, T> {
 }
 
 impl<O: Object, T: Value> Blob<O, T> {
-    /// `count` values from `offset` on, which is that in the class's slots.
+    /// Makes the place of `count` values at `offset` in the class's slots.
     ///
-    /// [`None`]: they are not aligned, or not all within what is reserved. To be called after KRSI
-    /// was started.
+    /// [`None`] if they are not aligned, or not all within what is reserved. Called after KRSI was
+    /// initialised.
     pub(super) fn new(offset: u32, count: usize) -> Option<Self> {
-        let space = &SPACES[O::CLASS as usize];
-        let (first, reserved) = (offset as usize, space.reserved.load(Relaxed) as usize);
+        let first = offset as usize;
         let end = size_of::<T>().checked_mul(count)?.checked_add(first)?;
 
-        if first % align_of::<T>() != 0 || end > reserved {
+        if first % align_of::<T>() != 0 || end > space::reserved(O::CLASS) as usize {
             return None;
         }
-        // INVARIANT: What is reserved begins at `base`, which is aligned as the framework's blobs
-        // are, and ends behind these.
+        // INVARIANT: What is reserved begins at `base`, which is aligned as slots are, and ends
+        // after the values.
         Some(Self {
-            offset: space.base.load(Relaxed) as usize + first,
+            offset: space::base(O::CLASS) as usize + first,
             count,
             _types: PhantomData,
         })
     }
 
-    /// All values that are reserved. To be called after KRSI was started.
+    /// Makes the place of all values that fit in what is reserved. Called after KRSI was
+    /// initialised.
     #[inline]
     pub(super) fn all() -> Self {
         const { assert!(align_of::<T>() as u32 <= ALIGN) };
-        let space = &SPACES[O::CLASS as usize];
 
-        // INVARIANT: As in `new`; what is reserved begins aligned.
+        // INVARIANT: What is reserved begins at `base`, which is aligned as slots are.
         Self {
-            offset: space.base.load(Relaxed) as usize,
-            count: space.reserved.load(Relaxed) as usize / size_of::<T>(),
+            offset: space::base(O::CLASS) as usize,
+            count: space::reserved(O::CLASS) as usize / size_of::<T>(),
             _types: PhantomData,
         }
     }
 
-    /// The values of an object. [`None`]: it has no blob.
-    ///
-    /// # Safety
-    ///
-    /// `object` must be valid, and its blob there for `'a`.
-    pub(super) unsafe fn of<'a>(&self, object: *const O) -> Option<&'a [T]> {
-        // SAFETY: By the safety requirements.
-        let blob = unsafe { O::blob(object) };
+    /// The values of an object. [`None`] if it has no blob.
+    #[inline]
+    pub(super) fn of<'a>(&self, object: &'a O) -> Option<&'a [T]> {
+        let blob = object.blob();
 
         if blob.is_null() {
             return None;
         }
-        // SAFETY: By the type invariant, and the safety requirements of both traits.
+        // SAFETY: By the safety requirements of `Object`, the blob is one of this class and stays
+        // as long as the object. By the type invariant, the values are aligned and within it. By
+        // those of `Value`, they are valid and may change.
         Some(unsafe {
             core::slice::from_raw_parts(blob.byte_add(self.offset).cast::<T>(), self.count)
         })
     }
 }
 
-// Offsets in slots are aligned for all of them.
+// Slots are aligned for every type of values.
 const _: () = assert!(align_of::<Atomic<u64>>() as u32 <= ALIGN);
 
 #[cfg(CONFIG_SECURITY_KRSI_KUNIT_TEST)]
@@ -137,11 +236,12 @@ const _: () = assert!(align_of::<Atomic<u64>>() as u32 <= ALIGN);
 pub(super) mod tests {
     use super::*;
 
-    /// Any object, with what tasks have, or nothing.
+    /// An object of class `task`, with a blob or without.
     pub(in super::super) struct Fake(Option<KVec<u64>>);
 
     impl Fake {
-        /// Gives the words of slots values by their numbers.
+        /// Makes an object with a blob, whose words of slots have the values of a function of
+        /// their number.
         pub(in super::super) fn new(value: impl Fn(u64) -> u64) -> Result<Self> {
             let (before, count) = Self::layout();
             let mut blob = KVec::with_capacity(before + count, GFP_KERNEL)?;
@@ -153,6 +253,7 @@ pub(super) mod tests {
             Ok(Self(Some(blob)))
         }
 
+        /// Makes an object without a blob.
         pub(in super::super) fn none() -> Self {
             Self(None)
         }
@@ -164,24 +265,21 @@ pub(super) mod tests {
             blob.iter().skip(Self::layout().0).copied()
         }
 
-        /// How many words there are before those of slots, and how many of these.
+        /// The number of words before the slots, and that of the slots' words.
         fn layout() -> (usize, usize) {
-            let space = &SPACES[Self::CLASS as usize];
-
             (
-                space.base.load(Relaxed) as usize / 8,
-                space.reserved.load(Relaxed) as usize / 8,
+                space::base(Self::CLASS) as usize / 8,
+                space::reserved(Self::CLASS) as usize / 8,
             )
         }
     }
 
-    // SAFETY: There is an array that is as large, or none.
+    // SAFETY: The blob is as long as that of a task, and owned by the object.
     unsafe impl Object for Fake {
         const CLASS: Class = Class::task;
 
-        unsafe fn blob(object: *const Self) -> *mut c_void {
-            // SAFETY: By the safety requirements.
-            match unsafe { &(*object).0 } {
+        fn blob(&self) -> *mut c_void {
+            match &self.0 {
                 Some(blob) => blob.as_ptr().cast_mut().cast(),
                 None => core::ptr::null_mut(),
             }
@@ -190,7 +288,7 @@ pub(super) mod tests {
 
     #[test]
     fn places_are_within_what_is_reserved() {
-        let reserved = SPACES[Class::task as usize].reserved.load(Relaxed);
+        let reserved = space::reserved(Class::task);
         let new = |offset, count| Blob::<Fake, Atomic<u64>>::new(offset, count).is_some();
 
         assert!(new(0, 0) && new(reserved, 0) && new(0, reserved as usize / 8));
@@ -212,14 +310,12 @@ pub(super) mod tests {
         let new = Blob::<Fake, Atomic<u64>>::new(0, count).ok_or(EINVAL)?;
 
         for values in [&all, &new] {
-            // SAFETY: The object is valid.
-            let words = unsafe { values.of(&object) }.ok_or(EINVAL)?;
+            let words = values.of(&object).ok_or(EINVAL)?;
             assert!(words
                 .iter()
                 .map(|word| word.load(Relaxed))
                 .eq(object.words()));
-            // SAFETY: As above.
-            assert!(unsafe { values.of(&Fake::none()) }.is_none());
+            assert!(values.of(&Fake::none()).is_none());
         }
         Ok(())
     }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What of the compiler's type information the kernel does not take.
+//! Adapts the compiler's type information to the kernel.
 //!
-//! Compilers leave the sizes of sections to whoever links or loads an object, and have functions
-//! that are defined elsewhere; the kernel refuses both. Neither matters to boot programs, so both
-//! become something that does not: libbpf does the like in user space. Pure.
+//! Compilers leave the sizes of sections to the linker or loader, and describe extern functions.
+//! The kernel rejects both. Boot programs need neither, so both are replaced by types that the
+//! kernel accepts, as libbpf does in user space. Pure.
 
 /// Kinds of types.
 const INT: u32 = 1;
@@ -21,7 +21,7 @@ const DECL_TAG: u32 = 17;
 const ENUM64: u32 = 19;
 const LAST: u32 = ENUM64;
 
-/// The linkage of a function that is defined elsewhere.
+/// The linkage of an extern function.
 const EXTERN: u32 = 2;
 
 fn word(data: &[u8], at: usize) -> Option<u32> {
@@ -35,7 +35,7 @@ fn set(data: &mut [u8], at: usize, word: u32) -> Option<()> {
     Some(())
 }
 
-/// How many bytes follow the three words that each type has.
+/// The number of bytes after the three words of a type.
 fn rest(kind: u32, count: usize) -> Option<usize> {
     match kind {
         0 => None,
@@ -44,20 +44,20 @@ fn rest(kind: u32, count: usize) -> Option<usize> {
         STRUCT | UNION | DATASEC | ENUM64 => count.checked_mul(12),
         ENUM | FUNC_PROTO => count.checked_mul(8),
         1..=LAST => Some(0),
-        // Who knows how long.
+        // Unknown.
         _ => None,
     }
 }
 
-/// Changes the contents of a section `.BTF` to what the kernel takes. [`None`] if it is malformed;
-/// it may be changed in part then.
+/// Adapts the contents of a section `.BTF`. [`None`] if it is malformed; some of it may be changed
+/// then.
 pub(super) fn adapt(data: &mut [u8]) -> Option<()> {
     let start = (word(data, 4)?.checked_add(word(data, 8)?)?) as usize;
     let end = start.checked_add(word(data, 12)? as usize)?;
-    // The name of a variable: an identifier, as the kernel wants enumerators to have.
+    // The name of a variable: the kernel demands that enumerators have an identifier.
     let mut name = None;
 
-    // Sections come last, but nothing says so: one pass for a name, one for the changes.
+    // One pass to find a name, which may come after the sections, and one for the changes.
     for change in [false, true] {
         let mut at = start;
         while at < end {
@@ -65,7 +65,7 @@ pub(super) fn adapt(data: &mut [u8]) -> Option<()> {
             let (kind, count) = ((info >> 24) & 0x7f, info & 0xff_ffff);
             match kind {
                 VAR if name.is_none() => name = Some(word(data, at)?),
-                // An enumeration has records of the same size.
+                // Records of an enumeration have the same size.
                 DATASEC if change => {
                     set(data, at, 0)?;
                     set(data, at.checked_add(4)?, ENUM64 << 24 | count)?;
@@ -101,9 +101,9 @@ mod tests {
     }
 
     #[test]
-    fn sections_and_externs_go() {
+    fn sections_and_externs_are_replaced() {
         let mut data = bytes([
-            // The header: magic and version, its size, where types are, where strings are.
+            // The header: magic and version, size, place of types, place of strings.
             0x0001_eb9f,
             24,
             0,
@@ -127,7 +127,7 @@ mod tests {
             2,
             0,
             4,
-            // A function from elsewhere.
+            // An extern function.
             7,
             FUNC << 24 | EXTERN,
             1,
@@ -150,12 +150,12 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused() {
+    fn malformed_types_are_rejected() {
         assert!(adapt(&mut []).is_none());
         assert!(adapt(&mut [0xff; 64]).is_none());
         let mut cut = bytes([0x0001_eb9f, 24, 0, 16, 16, 0, 1, STRUCT << 24 | 9, 8, 0]);
         assert!(adapt(cut.as_flattened_mut()).is_none());
-        // As an integer, but for a bit further up; and a kind that there is not.
+        // An integer with a reserved bit set, and unknown kinds.
         for kind in [INT | 0x20, INT | 0x40, LAST + 1, 0] {
             let mut unknown = bytes([0x0001_eb9f, 24, 0, 16, 16, 0, 1, kind << 24, 4, 32]);
             assert!(adapt(unknown.as_flattened_mut()).is_none());

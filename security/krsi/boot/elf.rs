@@ -2,42 +2,41 @@
 
 //! A reader of ELF objects: 64 bits, little-endian, relocatable, for BPF.
 //!
-//! No crate reads them here, because this is part of the kernel as well as of a program of its
-//! build, and a kernel build downloads nothing. Only `core` is used, nothing is allocated, and no
-//! input can make it panic: all bytes are reached through [`slice::get`].
+//! Part of the kernel, and of a program of its build, which cannot use crates. Uses `core` only,
+//! allocates nothing, and cannot panic: it accesses all bytes through [`slice::get`].
 
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
-/// `len` bytes from `at` on, if there are as many.
+/// Returns `len` bytes at `at`, if `data` has as many.
 pub(crate) fn bytes(data: &[u8], at: usize, len: usize) -> Option<&[u8]> {
     data.get(at..at.checked_add(len)?)
 }
 
-/// The 16 bits at `at`.
+/// Returns the 16 bits at `at`.
 pub(crate) fn u16_at(data: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_le_bytes(bytes(data, at, 2)?.try_into().ok()?))
 }
 
-/// The 32 bits at `at`.
+/// Returns the 32 bits at `at`.
 pub(crate) fn u32_at(data: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(bytes(data, at, 4)?.try_into().ok()?))
 }
 
-/// The 64 bits at `at`, which have to be a size or an offset.
+/// Returns the 64 bits at `at`, a size or an offset.
 pub(crate) fn u64_at(data: &[u8], at: usize) -> Option<usize> {
     usize::try_from(u64::from_le_bytes(bytes(data, at, 8)?.try_into().ok()?)).ok()
 }
 
-/// The string that starts at `at`, without the zero at its end.
+/// Returns the string at `at`, without the NUL.
 pub(crate) fn string(table: &[u8], at: usize) -> Option<&[u8]> {
     let rest = table.get(at..)?;
     rest.get(..rest.iter().position(|&c| c == 0)?)
 }
 
-/// Why something is not an object, in words.
+/// The reason why bytes are not an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Bad {
-    /// A reason that needs nothing else to be understood.
+    /// A constant message.
     Text(&'static str),
     /// The object is for another machine, of this number.
     Machine(u16),
@@ -45,7 +44,7 @@ pub(crate) enum Bad {
 
 const TRUNCATED: Bad = Bad::Text("a truncated ELF object: a part lies beyond the end");
 
-/// Section types that matter.
+/// Section types.
 pub(crate) const SHT_PROGBITS: u32 = 1;
 pub(crate) const SHT_SYMTAB: u32 = 2;
 pub(crate) const SHT_STRTAB: u32 = 3;
@@ -63,17 +62,17 @@ pub(crate) const REL: usize = 16;
 /// A section.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Section<'a> {
-    /// Its place in the table of sections.
+    /// Index in the table of sections.
     pub(crate) index: usize,
     pub(crate) name: &'a [u8],
     pub(crate) kind: u32,
-    /// The section that this one needs: of a table of symbols, the strings.
+    /// For a symbol table, the section with its strings.
     pub(crate) link: usize,
-    /// Of relocations, the section that they are for.
+    /// For relocations, the section that they apply to.
     pub(crate) info: usize,
     /// Size in bytes.
     pub(crate) size: usize,
-    /// What is in it. Empty if the file has nothing for it.
+    /// The contents. Empty if the file has none.
     pub(crate) data: &'a [u8],
 }
 
@@ -81,28 +80,28 @@ pub(crate) struct Section<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Symbol<'a> {
     pub(crate) name: &'a [u8],
-    /// What it stands for.
+    /// Type of the symbol.
     pub(crate) kind: u8,
-    /// The section that it is in; 0: it is not defined.
+    /// The section that defines it. 0: undefined.
     pub(crate) section: usize,
     pub(crate) value: usize,
     pub(crate) size: usize,
 }
 
-/// Kinds of symbols that matter.
+/// The type of functions.
 pub(crate) const STT_FUNC: u8 = 2;
 
-/// A relocation: what of a section stands for which symbol.
+/// A relocation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rel {
-    /// In bytes, in the section.
+    /// Offset in the section, in bytes.
     pub(crate) offset: usize,
     pub(crate) kind: u32,
-    /// Place in the table of symbols.
+    /// Index in the symbol table.
     pub(crate) symbol: usize,
 }
 
-/// An object whose sections are known to be there.
+/// An object whose sections are all within the file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Elf<'a> {
     data: &'a [u8],
@@ -113,7 +112,7 @@ pub(crate) struct Elf<'a> {
 }
 
 impl<'a> Elf<'a> {
-    /// Finds out whether the bytes are an object, and where the sections are.
+    /// Parses the header and the table of sections.
     pub(crate) fn parse(data: &'a [u8]) -> Result<Self, Bad> {
         if data.get(..4) != Some(b"\x7fELF") {
             return Err(Bad::Text("not an ELF object"));
@@ -155,7 +154,7 @@ impl<'a> Elf<'a> {
         Ok(elf)
     }
 
-    /// A section but for its name.
+    /// The section at an index, without its name.
     fn header(&self, index: usize) -> Option<Section<'a>> {
         let header = bytes(self.headers, index.checked_mul(SECTION)?, SECTION)?;
         let kind = u32_at(header, 4)?;
@@ -175,7 +174,7 @@ impl<'a> Elf<'a> {
         })
     }
 
-    /// The section of a number, if there is one.
+    /// The section at an index.
     pub(crate) fn section(&self, index: usize) -> Option<Section<'a>> {
         let name = u32_at(self.headers, index.checked_mul(SECTION)?)?;
 
@@ -185,13 +184,13 @@ impl<'a> Elf<'a> {
         })
     }
 
-    /// All sections, from number 0 on.
+    /// All sections, in the order of their indices.
     pub(crate) fn sections(self) -> impl Iterator<Item = Section<'a>> {
         (0..).map_while(move |index| self.section(index))
     }
 }
 
-/// The table of symbols.
+/// The symbol table.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Symbols<'a> {
     table: &'a [u8],
@@ -199,7 +198,7 @@ pub(crate) struct Symbols<'a> {
 }
 
 impl<'a> Symbols<'a> {
-    /// The symbols that a section has, which is of type [`SHT_SYMTAB`].
+    /// Makes the table of a section of type [`SHT_SYMTAB`].
     pub(crate) fn new(elf: &Elf<'a>, section: &Section<'a>) -> Option<Self> {
         let symbols = Self {
             table: section.data,
@@ -215,7 +214,7 @@ impl<'a> Symbols<'a> {
             .then_some(symbols)
     }
 
-    /// The symbol of a number, if there is one.
+    /// The symbol at an index.
     pub(crate) fn get(&self, index: usize) -> Option<Symbol<'a>> {
         let symbol = bytes(self.table, index.checked_mul(SYMBOL)?, SYMBOL)?;
 
@@ -228,13 +227,13 @@ impl<'a> Symbols<'a> {
         })
     }
 
-    /// All symbols, from number 0 on.
+    /// All symbols, in the order of their indices.
     pub(crate) fn iter(self) -> impl Iterator<Item = Symbol<'a>> {
         (0..).map_while(move |index| self.get(index))
     }
 }
 
-/// The relocations that are in a section of type [`SHT_REL`].
+/// The relocations of a section of type [`SHT_REL`].
 pub(crate) fn rels(data: &[u8]) -> impl Iterator<Item = Rel> + '_ {
     data.chunks_exact(REL).map_while(|rel| {
         Some(Rel {

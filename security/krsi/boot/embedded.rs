@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The objects in the image: those that `CONFIG_SECURITY_KRSI_BOOT_PROGRAMS` names.
+//! The objects in the image, which `CONFIG_SECURITY_KRSI_BOOT_PROGRAMS` names.
 //!
-//! The build generates an assembly file that includes them and has a table of where each is.
+//! The build generates an assembly file with the objects and a table of them.
 
-/// An object, as the generated file describes it.
+/// An entry of the table.
 #[cfg(CONFIG_SECURITY_KRSI_BOOT)]
 #[repr(C)]
 struct Entry {
@@ -16,33 +16,31 @@ struct Entry {
 
 #[cfg(CONFIG_SECURITY_KRSI_BOOT)]
 extern "C" {
-    /// Where the table starts and ends.
+    /// Start and end of the table.
     static krsi_boot_objects: Entry;
     static krsi_boot_objects_end: Entry;
 }
 
-/// The objects in the image, each with the name that its file has in the configuration, in that
-/// order. Any context.
+/// The objects in the image, each with its name in the configuration, in that order. Any context.
 #[cfg(not(CONFIG_SECURITY_KRSI_BOOT))]
 pub(crate) fn objects() -> impl Iterator<Item = (&'static str, &'static [u8])> {
     core::iter::empty()
 }
 
-/// The objects in the image, each with the name that its file has in the configuration, in that
-/// order. Any context.
+/// The objects in the image, each with its name in the configuration, in that order. Any context.
 #[cfg(CONFIG_SECURITY_KRSI_BOOT)]
 pub(crate) fn objects() -> impl Iterator<Item = (&'static str, &'static [u8])> {
     let (start, end) = (
         &raw const krsi_boot_objects,
         &raw const krsi_boot_objects_end,
     );
-    // SAFETY: Both are of the same table, which the build generates.
+    // SAFETY: Both are symbols of the table that the build generates.
     let count = unsafe { end.offset_from(start) } as usize;
-    // SAFETY: By the above; the table is read-only data of the image.
+    // SAFETY: The table has that many entries, and is read-only data of the image.
     let table = unsafe { core::slice::from_raw_parts(start, count) };
 
     table.iter().map(|entry| {
-        // SAFETY: Address and length are of bytes that the build put there, read-only as well.
+        // SAFETY: The build generates address and length of read-only data of the image.
         let (name, data) = unsafe {
             (
                 core::slice::from_raw_parts(entry.name, entry.name_len),

@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Tests with real objects: those in the directory that `KRSI_BOOT_OBJECTS` names.
+//! Tests with real objects, from the directory that `KRSI_BOOT_OBJECTS` names.
 //!
-//! Whatever is done to an object, the parser has to say something about it and must not panic. The
-//! kernel's own copy of it is the same text.
+//! The parser must not panic on any input. The kernel compiles the same source.
 
 use crate::{
-    check::{helper_allowed, helper_refused, kfunc_allowed, Point, Totals, CLASSES, HELPERS},
+    blob::{class::Class, point::Point},
     elf::Elf,
-    object::{Object, Reloc},
-    run, totals, write, Source,
+    helpers::{helper_allowed, helper_refused, kfunc_allowed, HELPERS},
+    object::Object,
+    program::Reloc,
+    run,
+    slot::Totals,
+    totals, write, Source,
 };
 use std::{env, fs};
 
-/// The objects: names and contents. There are some.
+/// Names and contents of the objects.
 fn objects() -> Vec<(String, Vec<u8>)> {
     let directory = env::var("KRSI_BOOT_OBJECTS").expect("KRSI_BOOT_OBJECTS");
     let mut objects: Vec<_> = fs::read_dir(directory)
@@ -40,7 +43,7 @@ fn object(name: &str) -> Vec<u8> {
         .expect("the object")
 }
 
-/// Reads whatever there is to be read of an object, if it is one. Returns whether it is.
+/// Reads all parts of an object. Returns false if it is not one.
 fn read(data: &[u8]) -> bool {
     match Object::parse(data) {
         Ok(object) => {
@@ -70,7 +73,7 @@ fn read(data: &[u8]) -> bool {
     }
 }
 
-/// Numbers that look random and are the same each time (xorshift).
+/// Reproducible pseudo-random numbers (xorshift).
 struct Random(u64);
 
 impl Random {
@@ -129,7 +132,15 @@ fn flags_of_slots_are_read() {
     let object = Object::parse(&data).expect("an object");
     let slots: Vec<_> = object
         .slots()
-        .map(|slot| (slot.name, slot.class, slot.size, slot.align, slot.flags))
+        .map(|slot| {
+            (
+                slot.name,
+                slot.class as u32,
+                slot.size,
+                slot.align,
+                slot.flags,
+            )
+        })
         .collect();
     let expected: [(&[u8], u32, u32, u32, u32); 3] = [
         (b"depth", 0, 8, 4, 2),
@@ -140,7 +151,7 @@ fn flags_of_slots_are_read() {
 }
 
 #[test]
-fn kept_slots_are_read() {
+fn flags_of_xattr_slots_are_read() {
     let data = object("kept");
     let object = Object::parse(&data).expect("an object");
     let flags: Vec<_> = object.slots().map(|slot| slot.flags).collect();
@@ -148,26 +159,29 @@ fn kept_slots_are_read() {
 }
 
 #[test]
-fn slots_that_are_kept_take_more() {
+fn xattr_slots_occupy_more() {
     let mut totals = Totals::NONE;
 
-    assert_eq!(totals.add(4, 9, 0), Ok(()));
+    assert_eq!(totals.add(Class::inode, 9, 0), Ok(()));
     assert_eq!(totals.bytes[4], 16);
-    assert_eq!(totals.add(4, 9, 4), Ok(()));
-    assert_eq!((totals.bytes[4], totals.kept), (40, 1));
-    // What does not fit changes nothing.
-    assert!(totals.add(4, 984, 4).is_err());
-    assert_eq!((totals.bytes[4], totals.kept), (40, 1));
-    for kept in 1..16 {
-        assert_eq!((totals.kept, totals.add(4, 8, 4)), (kept, Ok(())));
+    assert_eq!(totals.add(Class::inode, 9, 4), Ok(()));
+    assert_eq!((totals.bytes[4], totals.xattrs), (40, 1));
+    // A slot that does not fit changes nothing.
+    assert!(totals.add(Class::inode, 984, 4).is_err());
+    assert_eq!((totals.bytes[4], totals.xattrs), (40, 1));
+    for xattrs in 1..16 {
+        assert_eq!(
+            (totals.xattrs, totals.add(Class::inode, 8, 4)),
+            (xattrs, Ok(()))
+        );
     }
-    assert!(totals.add(4, 8, 4).is_err());
-    assert_eq!((totals.bytes[4], totals.kept), (40 + 15 * 16, 16));
-    assert_eq!(totals.add(4, 8, 0), Ok(()));
+    assert!(totals.add(Class::inode, 8, 4).is_err());
+    assert_eq!((totals.bytes[4], totals.xattrs), (40 + 15 * 16, 16));
+    assert_eq!(totals.add(Class::inode, 8, 0), Ok(()));
 }
 
 #[test]
-fn what_is_written_is_small_and_the_same() {
+fn rewritten_objects_are_small_and_equal() {
     for (path, data) in objects() {
         let object = Object::parse(&data).expect("an object");
         let new = write::write(&object).expect("well-formed types");
@@ -175,7 +189,7 @@ fn what_is_written_is_small_and_the_same() {
 
         assert!(write::same(&object, &parsed));
         assert!(new.len() * 2 < data.len(), "{path}: {} bytes", new.len());
-        // Nothing changes any more, and nothing that debuggers read is left.
+        // Rewriting is idempotent, and leaves no debug information.
         assert_eq!(write::write(&parsed), Some(new.clone()));
         assert!(!new.windows(6).any(|bytes| bytes == b".debug"));
         assert!(!new.windows(6).any(|bytes| bytes == b".bpf.c"));
@@ -236,7 +250,7 @@ fn mutated_objects_do_not_panic() {
             good += u32::from(read(&bad));
             total += 1;
         }
-        // Several at once, and words that are at the edge of something.
+        // Several changes at once, and words with extreme values.
         for data in [&data, &new] {
             for _ in 0..1000 {
                 let mut bad = data.clone();
@@ -262,12 +276,12 @@ fn mutated_objects_do_not_panic() {
             }
         }
     }
-    // The changes got everywhere: to what is refused and to what does not matter.
+    // Some changes make the object invalid, others do not matter.
     assert!(good > 100 && good < total - total / 8, "{good} of {total}");
 }
 
 #[test]
-fn headers_that_lie_are_refused() {
+fn invalid_headers_are_rejected() {
     let data = object("label");
     let changed = |at: usize, value: u8| {
         let mut bad = data.clone();
@@ -292,7 +306,7 @@ fn headers_that_lie_are_refused() {
     }
 }
 
-/// No part of an object is left out because of what its header says that it is.
+/// No section is silently ignored because of its type.
 #[test]
 fn sections_have_the_type_that_their_name_says() {
     let data = object("label");
@@ -309,7 +323,7 @@ fn sections_have_the_type_that_their_name_says() {
             continue;
         }
         programs += usize::from(is_program);
-        // NULL, PROGBITS, SYMTAB, STRTAB, NOTE, NOBITS, REL and one that nobody knows.
+        // NULL, PROGBITS, SYMTAB, STRTAB, NOTE, NOBITS, REL and an unknown type.
         for kind in [0, 1, 2, 3, 7, 8, 9, 0x6fff_4c03u32] {
             let mut bad = data.clone();
             bad[headers + section.index * 64 + 4..][..4].copy_from_slice(&kind.to_le_bytes());
@@ -387,7 +401,7 @@ fn slots_of_several_objects_go_together() {
 }
 
 #[test]
-fn files_that_are_not_there_are_named() {
+fn missing_files_are_named() {
     let errors = run(&[Source::new("name=/nonexistent/x.o")], None, true);
     assert_eq!(
         errors.err().map(|e| e[0].0.clone()).as_deref(),
@@ -396,15 +410,15 @@ fn files_that_are_not_there_are_named() {
 }
 
 #[test]
-fn the_lists_are_in_order() {
+fn lists_are_in_order() {
     assert!(HELPERS.windows(2).all(|pair| pair[0] < pair[1]));
     for id in 0..300 {
-        // What is said of a helper and what is allowed do not contradict each other.
+        // No helper is both allowed and rejected.
         assert!(!(helper_allowed(id) && helper_refused(id).0.is_some()));
     }
     for point in Point::ALL {
         assert_eq!(Point::by_name(point.name().as_bytes()), Some(point));
-        assert!(point.name().starts_with(CLASSES[point.class() as usize]));
+        assert!(point.name().starts_with(point.class().name()));
     }
 }
 

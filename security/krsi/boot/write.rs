@@ -1,26 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Writes objects anew, with what the kernel needs of them and nothing else.
+//! Rewrites objects with only those parts that the kernel needs.
 //!
-//! Compilers add what debuggers read, paths and source lines among it, which would make up most of
-//! an object and make images differ between two machines. And they describe variables, sections and
-//! functions that are not defined in a way that the kernel's own reader of type information
-//! refuses, because loaders are expected to complete it.
+//! Compilers add debug information such as paths and source lines, which would be most of an object
+//! and make images differ between two machines. They also describe sections and undefined functions
+//! in a way that the kernel rejects, since loaders are expected to complete it.
 
 use crate::{
-    check::{INSN, LD_IMM64},
+    core_relo::BTF_MAGIC,
     elf::{
         string, u16_at, u32_at, EM_BPF, REL, SECTION, SHT_PROGBITS, SHT_REL, SHT_STRTAB,
         SHT_SYMTAB, STT_FUNC, SYMBOL,
     },
-    object::{Object, Reloc, BTF_MAGIC, R_BPF_64_32, R_BPF_64_64, SLOT},
+    insn::{INSN, LD_IMM64},
+    object::Object,
+    program::{Reloc, R_BPF_64_32, R_BPF_64_64},
+    slot::SLOT,
 };
 use std::collections::HashMap;
 
-/// Size of what is in front of an object.
+/// Size of the ELF header.
 const HEADER: usize = 64;
 
-/// A table of strings that ends each with a zero.
+/// A table of NUL-terminated strings.
 struct Strings {
     bytes: Vec<u8>,
     known: HashMap<Vec<u8>, u32>,
@@ -34,7 +36,7 @@ impl Strings {
         }
     }
 
-    /// Where a string is, which is added if it is not there.
+    /// Returns the offset of a string, which is added if it is new.
     fn add(&mut self, text: &[u8]) -> u32 {
         if let Some(at) = self.known.get(text) {
             return *at;
@@ -53,7 +55,7 @@ fn put(out: &mut Vec<u8>, numbers: &[u32]) {
     }
 }
 
-/// Kinds of types that have something behind them, by their numbers.
+/// Kinds of types.
 const INT: u32 = 1;
 const PTR: u32 = 2;
 const ARRAY: u32 = 3;
@@ -68,10 +70,10 @@ const DECL_TAG: u32 = 17;
 const LAST: u32 = 19;
 const ENUM64: u32 = LAST;
 
-/// Writes the types of an object, in their order, with `strings` for their names.
+/// Writes the types of an object, in their order, with names in `strings`.
 ///
-/// CO-RE relocations need nothing but types: all else becomes a pointer to nothing, so that the
-/// numbers of types stay as they are.
+/// CO-RE relocations refer to types only. Everything else becomes a pointer to void, so that the
+/// numbers of types do not change.
 fn types(btf: &[u8], old: &[u8], strings: &mut Strings) -> Option<Vec<u8>> {
     let start = u32_at(btf, 4)?.checked_add(u32_at(btf, 8)?)? as usize;
     let mut rest = btf.get(start..start.checked_add(u32_at(btf, 12)? as usize)?)?;
@@ -80,7 +82,7 @@ fn types(btf: &[u8], old: &[u8], strings: &mut Strings) -> Option<Vec<u8>> {
     while !rest.is_empty() {
         let (name, info, size) = (u32_at(rest, 0)?, u32_at(rest, 4)?, u32_at(rest, 8)?);
         let (kind, count) = ((info >> 24) & 0x7f, (info & 0xff_ffff) as usize);
-        // What follows: records of so many bytes, and whether each begins with a name.
+        // The number and the size of records that follow, and whether each begins with a name.
         let (records, record, named) = match kind {
             INT | VAR | DECL_TAG => (1, 4, false),
             ARRAY => (1, 12, false),
@@ -112,7 +114,7 @@ fn types(btf: &[u8], old: &[u8], strings: &mut Strings) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// Sections, symbols and their strings, in the making.
+/// The sections, symbols and strings written so far.
 struct Writer {
     out: Vec<u8>,
     headers: Vec<u8>,
@@ -159,7 +161,7 @@ impl Writer {
     }
 }
 
-/// Writes an object anew. [`None`]: its type information is malformed.
+/// Rewrites an object. [`None`]: its type information is malformed.
 pub(crate) fn write(object: &Object<'_>) -> Option<Vec<u8>> {
     let btf = object.btf();
     let at = u32_at(btf, 4)?.checked_add(u32_at(btf, 16)?)? as usize;
@@ -183,7 +185,10 @@ pub(crate) fn write(object: &Object<'_>) -> Option<Vec<u8>> {
         let mut name = slot.name.to_vec();
         name.resize(SLOT - 16, 0);
         slots.extend_from_slice(&name);
-        put(&mut slots, &[slot.class, slot.size, slot.align, slot.flags]);
+        put(
+            &mut slots,
+            &[slot.class as u32, slot.size, slot.align, slot.flags],
+        );
     }
     let mut slots_symbol = 0;
     if !slots.is_empty() {
@@ -266,7 +271,7 @@ pub(crate) fn write(object: &Object<'_>) -> Option<Vec<u8>> {
         writer.section(b".BTF.ext", SHT_PROGBITS, 0, 0, &ext);
     }
 
-    // The two tables are the last but one and the last, behind the relocations.
+    // The tables of symbols and strings are the last two sections, after the relocations.
     rels.retain(|(_, _, rels)| !rels.is_empty());
     let symtab = writer.count + rels.len() as u32;
     for (name, section, rels) in rels {
@@ -295,9 +300,9 @@ pub(crate) fn write(object: &Object<'_>) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// Whether two objects are the same to the kernel, but for their types.
+/// Whether two objects are equal for the kernel, apart from their types.
 pub(crate) fn same(a: &Object<'_>, b: &Object<'_>) -> bool {
-    // The places of slots in the table are in the instructions of the new object.
+    // The instructions of the new object have the offsets of slots.
     let blank = |insns: &[u8], relocs: &mut dyn Iterator<Item = Reloc<'_>>| {
         let mut insns = insns.to_vec();
         for reloc in relocs {

@@ -2,7 +2,7 @@
 
 //! Which instructions of a program were for a call alone.
 
-use super::{jump, jump_if, R0};
+use super::insn::{jump, jump_if, R0};
 use kernel::bindings;
 
 fn class(insn: &bindings::bpf_insn) -> u32 {
@@ -115,7 +115,7 @@ pub(super) fn drop_unread(insns: &mut [bindings::bpf_insn], mut dead: u16) -> us
 #[kernel::macros::kunit_tests(krsi_blob_dce)]
 mod tests {
     use super::{
-        super::{insn, load, set},
+        super::insn::{insn, load, set},
         *,
     };
 

@@ -2,8 +2,10 @@
 
 //! The instructions that replace a call.
 
-use super::{insn, jump, jump_if, load, set, R0};
-use crate::blob::access::Place;
+use super::{
+    super::index::Place,
+    insn::{insn, jump, jump_if, load, set, R0},
+};
 use kernel::bindings;
 
 /// A register that calls overwrite.
@@ -121,8 +123,10 @@ pub(super) fn access(
 #[cfg(CONFIG_SECURITY_KRSI_KUNIT_TEST)]
 #[kernel::macros::kunit_tests(krsi_blob_emit)]
 mod tests {
-    use super::{super::MAX, *};
-    use crate::blob::access::Ready;
+    use super::{
+        super::{super::index::Ready, insn::MAX},
+        *,
+    };
 
     const CALL: u32 = bindings::BPF_JMP | bindings::BPF_CALL;
     const SLOT: u32 = 0x8765_4300;

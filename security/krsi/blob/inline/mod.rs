@@ -9,60 +9,19 @@
 //! to its target if there are no bytes.
 //!
 //! - [`emit`]: the instructions that replace the call
+//! - [`insn`]: instructions in general
 //! - [`dce`]: which instructions were for the call alone
 //!
 //! Pure, except for the two pointers that the verifier passes.
 
 mod dce;
 mod emit;
+mod insn;
 
-use super::{access, missing, Class};
+use super::{class::Class, index, missing};
 use emit::Code;
+use insn::{jump, MAX};
 use kernel::{bindings, prelude::*};
-
-/// The most instructions that can replace a call.
-const MAX: usize = bindings::INSN_BUF_SIZE as usize;
-
-/// R0, in which calls leave a value.
-const R0: u8 = 0;
-
-/// Makes an instruction.
-fn insn(code: u32, dst: u8, src: u8, off: i16, imm: i32) -> bindings::bpf_insn {
-    bindings::bpf_insn {
-        code: code as u8,
-        _bitfield_align_1: [],
-        _bitfield_1: bindings::bpf_insn::new_bitfield_1(dst, src),
-        off,
-        imm,
-    }
-}
-
-/// `dst = *(size *)(src + off)`
-fn load(size: u32, dst: u8, src: u8, off: i16) -> bindings::bpf_insn {
-    insn(
-        bindings::BPF_LDX | bindings::BPF_MEM | size,
-        dst,
-        src,
-        off,
-        0,
-    )
-}
-
-/// `dst = imm`, zero-extended from 32 bits.
-fn set(dst: u8, imm: u32) -> bindings::bpf_insn {
-    let code = bindings::BPF_ALU | bindings::BPF_MOV | bindings::BPF_K;
-    insn(code, dst, 0, 0, imm as i32)
-}
-
-/// Jumps by `off` instructions. Does nothing if that is 0.
-fn jump(off: i16) -> bindings::bpf_insn {
-    insn(bindings::BPF_JMP | bindings::BPF_JA, 0, 0, off, 0)
-}
-
-/// Jumps if `dst` compares with `imm` as `op` says, with 32 or, as [`bindings::BPF_JMP`], 64 bits.
-fn jump_if(width: u32, op: u32, dst: u8, imm: u32, off: i16) -> bindings::bpf_insn {
-    insn(width | op | bindings::BPF_K, dst, 0, off, imm as i32)
-}
 
 /// Replaces a call, and removes the instructions that were for the call alone.
 ///
@@ -85,7 +44,7 @@ pub(crate) unsafe extern "C" fn krsi_blob_replace(
 ) -> c_int {
     // SAFETY: The caller passes a valid `call` that only it has, with a valid path.
     let (call, mut path) = unsafe { (&mut *call, *(*call).path) };
-    let Some(place) = access::place(path.class, call.slot, call.size) else {
+    let Some(place) = index::place(path.class, call.slot, call.size) else {
         return 0;
     };
     let hook = usize::try_from(call.hook).ok();
@@ -105,9 +64,9 @@ pub(crate) unsafe extern "C" fn krsi_blob_replace(
         )
     };
     let mut code = Code::new(buf, len as usize);
-    let index = call.index as usize;
-    let test = dce::test_after(insns, index);
-    let Some((before, [insn, after @ ..])) = insns.split_at_mut_checked(index) else {
+    let at = call.index as usize;
+    let test = dce::test_after(insns, at);
+    let Some((before, [insn, after @ ..])) = insns.split_at_mut_checked(at) else {
         return 0;
     };
 

@@ -917,8 +917,8 @@ TEST_F(slots, boot_parameter)
 {
 	static const char *const refused[] = {
 		"krsi.blob: ignoring \"nonsense\": not of the form CLASS:BYTES",
-		"krsi.blob: ignoring \"dentry:8\": there is no such class",
-		"krsi.blob: ignoring \"inode:8\": the class was named before",
+		"krsi.blob: ignoring \"dentry:8\": unknown class",
+		"krsi.blob: ignoring \"inode:8\": duplicate class",
 		"krsi.blob: ignoring \"ib:12\": not a multiple of 8",
 		"krsi.blob: ignoring \"ib:4096\": more than 1024 bytes",
 	};

@@ -31,7 +31,7 @@ TEST_F(bootconfig, sizes)
 	EXPECT_EQ(0, blob_reserved("file"));
 	EXPECT_EQ(0, blob_reserved("key"));
 	EXPECT_TRUE(logged("krsi.blob: ignoring \"nonsense\": not of the form CLASS:BYTES"));
-	EXPECT_TRUE(logged("krsi.blob: ignoring \"inode:8\": the class was named before"));
+	EXPECT_TRUE(logged("krsi.blob: ignoring \"inode:8\": duplicate class"));
 	EXPECT_TRUE(logged("krsi.blob: ignoring \"key:4096\": more than 1024 bytes"));
 }
 

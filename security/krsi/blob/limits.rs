@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Limits of slots, for the kernel and for the program that checks boot objects.
+
+/// Alignment of every slot, and of the sizes that can be reserved, in bytes.
+pub(crate) const ALIGN: u32 = 8;
+
+/// Limit on the bytes that can be reserved in a class, and on the size of a slot.
+pub(crate) const MAX_RESERVED: u32 = 1024;
+
+/// Limit on the number of slots with an extended attribute. Boot programs have as many of their
+/// own.
+pub(crate) const MAX_XATTRS: u32 = 16;
+
+/// Size of the state in front of a slot with an extended attribute. A multiple of [`ALIGN`], so
+/// that the slot stays aligned.
+pub(crate) const XATTR_STATE: u32 = ALIGN;
+
+/// The longest name of a slot, in bytes.
+pub(crate) const NAME_MAX: usize = 31;
+
+/// Whether a slot's name may contain the byte.
+pub(crate) const fn in_name(c: u8) -> bool {
+    matches!(c, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'-')
+}
