@@ -53,7 +53,7 @@ if [ -n "${TESTS:-}" ]; then
 fi
 
 # Programs that want a command line of their own, below.
-mapfile -t ordinary < <(printf '%s\n' "${all[@]}" | grep -vxE 'inactive_test|both_test|systemd_test.py|blob_none_test|bootconfig_test|cargo|boot|without' || :)
+mapfile -t ordinary < <(printf '%s\n' "${all[@]}" | grep -vxE 'inactive_test|both_test|systemd_test.py|call_depth_test|blob_none_test|bootconfig_test|cargo|boot|without' || :)
 # Programs that have something to say where no LSM runs programs.
 mapfile -t neither < <(printf '%s\n' "${all[@]}" | grep -xE 'inactive_test|detect_test|tool_test.py' || :)
 
@@ -145,6 +145,11 @@ if wanted bootconfig_test || wanted boot_test; then
 	# The same object is refused there. Objects of an initial RAM disk are old.
 	"$TOP/scripts/initrd.sh" "$out/initrd" "$tests/bootconfig.conf"
 	INITRD=$out/initrd boot initrd "lsm=$lsms,krsi bootconfig retain_initrd" - bootconfig_test boot_test
+fi
+if wanted call_depth_test; then
+	# A CPU that this mitigation is for.
+	CPU=vendor=GenuineIntel,family=6,model=94,stepping=3 \
+		boot stuff "lsm=$lsms,krsi spectre_v2=retpoline retbleed=stuff" - call_depth_test
 fi
 if wanted both_test; then
 	boot krsi-first "lsm=krsi,$lsms,bpf" - both_test detect_test

@@ -1,15 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 
+#include <linux/compiler.h>
 #include <linux/types.h>
 #ifdef CONFIG_X86
+#include <asm/cpufeature.h>
 #include <asm/ibt.h>
 #endif
 
-/* Landing pads are for indirect calls: a direct one may pass over it. */
+/*
+ * Landing pads are for indirect calls: a direct one may pass over it. Not if
+ * call depth is tracked: then calls go to the padding before the function, which
+ * is found by the function's address.
+ */
 __rust_helper void *rust_helper_skip_landing_pad(void *func)
 {
 #ifdef CONFIG_X86
-	if (is_endbr(func))
+	/* Lest objtool sees the address of no function. */
+	OPTIMIZER_HIDE_VAR(func);
+	if (is_endbr(func) && !cpu_feature_enabled(X86_FEATURE_CALL_DEPTH))
 		return func + ENDBR_INSN_SIZE;
 #endif
 	return func;
