@@ -66,7 +66,7 @@ struct krsi_dentry {
 struct linux_binprm;
 struct cred;
 
-/* Rust: security/krsi/lsm.rs */
+/* Rust: security/krsi/active.rs */
 bool krsi_active(void);
 
 /* Rust: security/krsi/refs.rs */
@@ -100,9 +100,9 @@ int krsi_hook_of(const void *func);
 bool krsi_has_progs(unsigned int hook);
 void krsi_trace_begin(unsigned int hook);
 bool krsi_trace_end(unsigned int hook);
+int krsi_run(const u64 *ctx, unsigned int hook);
 
 /* Rust: security/krsi/trampoline.rs */
-int krsi_run(const u64 *ctx, unsigned int hook);
 unsigned int krsi_run_list(const void *ctx, const struct bpf_insn *unset);
 unsigned int krsi_run_sleepable_list(const void *ctx,
 				     const struct bpf_insn *unset);

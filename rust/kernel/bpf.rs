@@ -13,6 +13,9 @@ use crate::{
 };
 use core::{cell::UnsafeCell, mem::MaybeUninit, ptr::NonNull};
 
+#[cfg(CONFIG_BPF_SYSCALL)]
+use crate::sync::aref::AlwaysRefCounted;
+
 // What it needs of C is declared for KRSI only.
 #[cfg(CONFIG_SECURITY_KRSI)]
 pub mod load;
@@ -29,8 +32,24 @@ pub type Function = bindings::bpf_func_t;
 #[repr(transparent)]
 pub struct Prog(Opaque<bindings::bpf_prog>);
 
+// SAFETY: Programs belong to no task: any may read them and drop the last reference.
+unsafe impl Send for Prog {}
 // SAFETY: What the methods read does not change after the load.
 unsafe impl Sync for Prog {}
+
+// SAFETY: All programs are counted, those that the kernel made too.
+#[cfg(CONFIG_BPF_SYSCALL)]
+unsafe impl AlwaysRefCounted for Prog {
+    fn inc_ref(&self) {
+        // SAFETY: The program is valid, hence has a reference.
+        unsafe { bindings::bpf_prog_inc(self.as_ptr()) };
+    }
+
+    unsafe fn dec_ref(obj: NonNull<Self>) {
+        // SAFETY: The caller gives up a reference, so that there is one.
+        unsafe { bindings::bpf_prog_put(obj.as_ptr().cast()) };
+    }
+}
 
 impl Prog {
     /// Makes a reference to a program.

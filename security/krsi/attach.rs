@@ -3,86 +3,40 @@
 //! How the BPF core attaches and detaches programs.
 //!
 //! The BPF core's links stay what they are: pinning, info, cookies and detaching on close are its
-//! work. KRSI takes the place of the generated trampoline underneath.
+//! work. KRSI replaces the generated trampoline.
 
 #[cfg(CONFIG_HAVE_STATIC_CALL)]
 use crate::trampoline::{krsi_run_list, krsi_run_sleepable_list};
 use crate::{
-    hooks::{self, State},
-    lsm,
-    programs::{self, Change, Programs},
+    active::{active, programs_enforced},
+    hook::STATE,
+    hook_table,
+    lock::{lock, Lists, Protected},
+    programs::Programs,
 };
+#[cfg(CONFIG_HAVE_STATIC_CALL)]
+use crate::{chain::Chains, trampoline::Target};
 use kernel::{
     bindings,
     bpf::{Prog, TrampNode},
     prelude::*,
-    sync::atomic::{Relaxed, Release},
+    sync::rcu_tasks_trace::RcuTraceBox,
 };
 
-kernel::sync::global_lock! {
-    /// Serialises all changes of all hooks.
-    ///
-    /// Taken under the lock of a trampoline, and over the locks of the jump label code.
-    // SAFETY: Initialised by `init` before first use.
-    pub(crate) unsafe(uninit) static LOCK: Mutex<Protected> = Protected::new();
-}
-
-/// What the lock protects, besides [`hooks::STATE`] and the targets of static calls.
-#[cfg(CONFIG_HAVE_STATIC_CALL)]
-pub(crate) type Protected = crate::chain::Chains;
-/// As above, where there is nothing else.
-#[cfg(not(CONFIG_HAVE_STATIC_CALL))]
-pub(crate) struct Protected;
-#[cfg(not(CONFIG_HAVE_STATIC_CALL))]
-impl Protected {
-    const fn new() -> Self {
-        Self
-    }
-}
-
-/// To be called once, at boot, before anything else of this module.
-#[link_section = ".init.text"]
-pub(crate) fn init() {
-    // SAFETY: Called once.
-    unsafe { LOCK.init() };
-}
-
-/// Proof that the lock is held.
-pub(crate) type Guard = kernel::sync::GlobalGuard<LOCK>;
-
-/// The programs of a hook, traced or not.
-///
-/// The reference borrows the guard: a list is replaced and retired by whoever has it mutably.
-pub(crate) fn programs<'a>(state: &State, _: &'a Guard) -> Option<&'a Programs> {
-    // SAFETY: Lists are retired under the lock, by functions that borrow the guard mutably, which
-    // nobody can during `'a`.
-    unsafe { state.all.load(Relaxed).as_ref() }
-}
-
 /// Makes `new` the list of a hook and retires the old one.
-fn publish(hook: usize, change: Change, guard: &mut Guard) {
-    let state = &hooks::STATE[hook];
-    let old = state.all.load(Relaxed);
-    let new = change.publish();
-
-    state.all.store(new, Release);
-    if state.traced.load(Relaxed) == 0 {
-        state.direct.store(new, Release);
-    }
-    switch(hook, guard);
-    // SAFETY: `old` is no longer in the table; the new list has no detached programs.
-    unsafe { programs::retire(old) };
+fn publish(hook: usize, new: Option<RcuTraceBox<Programs>>, protected: &mut Protected) {
+    STATE[hook].replace(new, &mut protected.lists);
+    switch(hook, protected);
 }
 
 /// Points the calls of a hook to where they have to go now, or nowhere.
-pub(crate) fn switch(hook: usize, guard: &mut Guard) {
-    let state = &hooks::STATE[hook];
-    let traced = state.traced.load(Relaxed) != 0;
-    let on = traced || programs(state, guard).is_some();
+pub(crate) fn switch(hook: usize, protected: &mut Protected) {
+    let (state, lists) = (&STATE[hook], &protected.lists);
+    let on = state.traced(lists) || state.programs(lists).is_some();
 
     #[cfg(CONFIG_HAVE_STATIC_CALL)]
-    retarget(hook, traced, guard);
-    if let Some(key) = hooks::key(hook) {
+    retarget(hook, protected);
+    if let Some(key) = hook_table::key(hook) {
         if on {
             key.enable();
         } else {
@@ -98,72 +52,74 @@ pub(crate) fn switch(hook: usize, guard: &mut Guard) {
 /// may call is in the static call of that one. So the order of the changes does not matter, and a
 /// task may be anywhere in between.
 #[cfg(CONFIG_HAVE_STATIC_CALL)]
-fn retarget(hook: usize, traced: bool, guard: &mut Guard) {
-    let facts = &hooks::FACTS[hook];
-    let list = programs(&hooks::STATE[hook], guard).filter(|_| !traced);
-    let sleepable = list.is_some_and(|list| list.sleepable);
-    // SAFETY: The lock is held.
-    let functions = list.and_then(|list| unsafe { list.functions() });
-    let functions = functions.as_deref().unwrap_or(&[]);
+fn retarget(hook: usize, protected: &mut Protected) {
+    let Protected { lists, chains, .. } = protected;
+    let facts = &hook_table::FACTS[hook];
+    let traced = STATE[hook].traced(lists);
+    let callable = STATE[hook]
+        .programs(lists)
+        .filter(|list| !traced && list.callable());
 
     // The first is of a program, or of programs, that do not sleep, the second of one that does.
-    let (target, sleepable_target) = match functions {
-        [] => (None, None),
-        [only] if sleepable => (None, *only),
-        [only] => (*only, None),
+    let mut targets: (Option<Target>, Option<Target>) = (None, None);
+    let mut chained = false;
+    match callable {
+        Some(only) if only.len() == 1 && only.sleepable() => targets.1 = only.function(0),
+        Some(only) if only.len() == 1 => targets.0 = only.function(0),
         // A chain ends with the first program that decides.
-        _ if facts.void => (None, None),
-        several => (chain(hook, several, guard), None),
-    };
-    if functions.len() < 2 || target.is_none() {
-        guard.release(hook);
+        Some(several) if !facts.void => {
+            targets.0 = chain(hook, several, chains);
+            chained = targets.0.is_some();
+        }
+        _ => {}
+    }
+    if !chained {
+        chains.release(hook);
     }
 
     // SAFETY: Changes are serialised by the lock. The code of a program stays until a grace period
     // of its kind has passed after it was detached, which is after this, and trampolines call it
     // in such a section; chains stay. The trampolines and the stub are the hook's own.
     unsafe {
-        facts.target.update(target.unwrap_or(krsi_run_list));
+        facts.target.update(targets.0.unwrap_or(krsi_run_list));
         facts
             .sleepable_target
-            .update(sleepable_target.unwrap_or(krsi_run_sleepable_list));
-        hooks::HOOKS[hook].redirect(if traced {
+            .update(targets.1.unwrap_or(krsi_run_sleepable_list));
+        hook_table::HOOKS[hook].redirect(if traced {
             facts.stub
-        } else if sleepable_target.is_some() {
+        } else if targets.1.is_some() {
             facts.sleepable_trampoline
         } else {
             facts.trampoline
         });
     }
-    guard.settle();
+    chains.settle();
 }
 
 /// Makes a chain of programs for a hook, if there is one to be had.
 #[cfg(CONFIG_HAVE_STATIC_CALL)]
-fn chain(
-    hook: usize,
-    functions: &[kernel::bpf::Function],
-    guard: &mut Guard,
-) -> kernel::bpf::Function {
-    if let Some(chain) = guard.place(hook, functions) {
+fn chain(hook: usize, list: &Programs, chains: &mut Chains) -> Option<Target> {
+    let code = |index| list.function(index);
+
+    if let Some(chain) = chains.place(hook, list.len(), code) {
         return chain;
     }
     // The hook itself may have what it needs: give that up first.
-    guard.release(hook);
+    chains.release(hook);
     // SAFETY: Changes are serialised by the lock; this function stays.
-    unsafe { hooks::FACTS[hook].target.update(krsi_run_list) };
-    guard.settle();
-    guard.place(hook, functions).flatten()
+    unsafe { hook_table::FACTS[hook].target.update(krsi_run_list) };
+    chains.settle();
+    chains.place(hook, list.len(), code).flatten()
 }
 
 /// Finds the hook of a stub, or says why KRSI does not take a program there.
 ///
 /// `Ok(None)` leaves it to mainline's trampoline.
 fn hook_of(func: *const c_void) -> Result<Option<usize>> {
-    if lsm::active() {
-        return hooks::by_stub(func).map(Some).ok_or(ENOENT);
+    if active() {
+        return hook_table::by_stub(func).map(Some).ok_or(ENOENT);
     }
-    if lsm::programs_enforced() {
+    if programs_enforced() {
         return Ok(None);
     }
     Err(EOPNOTSUPP)
@@ -174,7 +130,7 @@ fn link(node: TrampNode, func: *const c_void) -> Result<c_int> {
         Ok(Some(hook)) => hook,
         Ok(None) => return Ok(bindings::KRSI_NOT_MINE as c_int),
         Err(e) => {
-            // SAFETY: The node's link holds a reference on the program.
+            // SAFETY: The node's link has a reference on the program.
             let prog = unsafe { Prog::from_raw(node.prog()) };
             const WHY: &str =
                 "no active LSM runs BPF programs; name krsi or bpf in the boot option lsm=";
@@ -190,22 +146,18 @@ fn link(node: TrampNode, func: *const c_void) -> Result<c_int> {
             return Err(e);
         }
     };
-    if hooks::closed(hook) {
+    if hook_table::closed(hook) {
         return Err(EOPNOTSUPP);
     }
-    let mut guard = LOCK.lock();
-    let old = programs(&hooks::STATE[hook], &guard);
-    let linked = old.is_some_and(|old| {
-        // SAFETY: The lock is held.
-        unsafe { old.find(|prog| prog.as_ptr() == node.prog()) }.is_some()
-    });
+    let mut guard = lock();
+    let old = STATE[hook].programs(&guard.lists);
 
-    if linked {
+    if old.is_some_and(|old| old.iter().any(|a| a.prog().as_ptr() == node.prog())) {
         return Err(EBUSY);
     }
-    // SAFETY: The lock is held until the change is published.
-    let change = unsafe { Change::attach(old, node) }?;
-    publish(hook, change, &mut guard);
+    let (new, spare) = Programs::attach(old, node)?;
+    guard.spares[hook].push(spare);
+    publish(hook, Some(new), &mut guard);
     Ok(0)
 }
 
@@ -227,21 +179,21 @@ pub(crate) unsafe extern "C" fn krsi_link_prog(
     node: *mut bindings::bpf_tramp_node,
     func: *const c_void,
 ) -> c_int {
-    // SAFETY: By the safety requirements.
+    // SAFETY: The caller passes a node of a link with a program, which stays.
     unsafe { TrampNode::from_raw(node) }
         .and_then(|node| link(node, func))
         .unwrap_or_else(|e| e.to_errno())
 }
 
-/// Detaches what [`krsi_link_prog`] attached: no call of the hook starts the program any more.
+/// Detaches what [`krsi_link_prog`] attached: no call that begins after this runs the program.
 ///
-/// May sleep. Cannot fail: without memory for the shorter list the longer one stays, with a hole.
-/// Calls that are running the program go on; it is the BPF core that waits for them before it frees
-/// the program. Returns 0, or `KRSI_NOT_MINE` as [`krsi_link_prog`] did.
+/// May sleep. Allocates nothing and cannot fail. Calls that began before may still run the program;
+/// the BPF core or the hook's old list keep it until they end. Returns 0, or `KRSI_NOT_MINE` as
+/// [`krsi_link_prog`] did.
 ///
 /// # Safety
 ///
-/// As for [`krsi_link_prog`], with a node that it attached.
+/// `node` must be a node that [`krsi_link_prog`] attached.
 #[export]
 pub(crate) unsafe extern "C" fn krsi_unlink_prog(
     node: *mut bindings::bpf_tramp_node,
@@ -250,18 +202,17 @@ pub(crate) unsafe extern "C" fn krsi_unlink_prog(
     let Ok(Some(hook)) = hook_of(func) else {
         return bindings::KRSI_NOT_MINE as c_int;
     };
-    let mut guard = LOCK.lock();
-    let Some(old) = programs(&hooks::STATE[hook], &guard) else {
-        return 0;
-    };
+    let mut guard = lock();
+    let attached = STATE[hook]
+        .programs(&guard.lists)
+        .is_some_and(|old| old.iter().any(|attachment| attachment.node() == node));
 
-    let attachment = old.iter().find(|attachment| attachment.node() == node);
-    // SAFETY: The lock is held until the change is published.
-    match attachment.map(|attachment| unsafe { Change::detach(old, attachment) }) {
-        Some(Ok(change)) => publish(hook, change, &mut guard),
-        // The old list passes over the program, but a static call may still have it.
-        Some(Err(_)) => switch(hook, &mut guard),
-        None => {}
+    if attached {
+        let spare = guard.spares[hook].pop();
+        let old = STATE[hook].programs(&guard.lists);
+        let new = old.and_then(|old| old.detach(node, spare));
+
+        publish(hook, new, &mut guard);
     }
     0
 }
@@ -282,25 +233,58 @@ pub(crate) unsafe extern "C" fn krsi_find_prog(
     let Ok(Some(hook)) = hook_of(func) else {
         return core::ptr::null_mut();
     };
-    let guard = LOCK.lock();
+    let guard = lock();
+    let code = bpf_func.map(|f| f as usize);
 
-    programs(&hooks::STATE[hook], &guard)
-        // SAFETY: The lock is held.
-        .and_then(|list| unsafe {
-            list.find(|prog| prog.func().map(|f| f as usize) == bpf_func.map(|f| f as usize))
+    STATE[hook]
+        .programs(&guard.lists)
+        .and_then(|list| {
+            list.iter()
+                .find(|a| a.prog().func().map(|f| f as usize) == code)
         })
         .map_or(core::ptr::null_mut(), |attachment| attachment.node())
 }
 
 /// How many programs are attached, and to how many hooks.
-pub(crate) fn totals(guard: &Guard) -> (usize, usize) {
-    hooks::STATE.iter().fold((0, 0), |(progs, hooks), state| {
-        let n = programs(state, guard).map_or(0, |list| {
-            list.iter()
-                // SAFETY: The lock is held.
-                .filter(|a| unsafe { a.prog() }.is_some())
-                .count()
-        });
+pub(crate) fn totals(lists: &Lists) -> (usize, usize) {
+    STATE.iter().fold((0, 0), |(progs, hooks), state| {
+        let n = state.programs(lists).map_or(0, Programs::len);
         (progs + n, hooks + usize::from(n > 0))
     })
+}
+
+#[cfg(all(CONFIG_SECURITY_KRSI_KUNIT_TEST, CONFIG_HAVE_STATIC_CALL))]
+#[kernel::macros::kunit_tests(krsi_chain)]
+mod tests {
+    use super::*;
+    use crate::chain::tests as chain;
+
+    /// Lends the chains to a test. There is a lock only if KRSI is active.
+    fn with_chains(test: impl FnOnce(&mut Chains) -> Result) -> Result {
+        if active() {
+            test(&mut lock().chains)
+        } else {
+            test(&mut Chains::new())
+        }
+    }
+
+    #[test]
+    fn chains_are_sorted_by_length() -> Result {
+        chain::chains_are_sorted_by_length()
+    }
+
+    #[test]
+    fn any_number_of_programs_has_its_chains() -> Result {
+        with_chains(chain::any_number_of_programs_has_its_chains)
+    }
+
+    #[test]
+    fn a_newer_program_changes_the_first_chain_only() -> Result {
+        with_chains(chain::a_newer_program_changes_the_first_chain_only)
+    }
+
+    #[test]
+    fn chains_are_free_again_after_a_grace_period() -> Result {
+        with_chains(chain::chains_are_free_again_after_a_grace_period)
+    }
 }

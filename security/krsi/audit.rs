@@ -10,7 +10,7 @@
 //! and nothing here calls a hook, but audit's own filter does: see [`krsi_audit_allowed`]. Nor may
 //! it take a lock that a caller of some hook holds: see [`PATHS`].
 
-use crate::{hooks, path};
+use crate::{hook, hook_table, path};
 use core::ptr::NonNull;
 use kernel::{
     audit::{self, NoRecord, Record},
@@ -86,7 +86,7 @@ pub(crate) fn show(m: &SeqFile) {
 
 /// At which hooks the locks of paths are known not to be held, so that a record can say `exe`. Set
 /// when a program of the hook is loaded.
-static PATHS: [Atomic<bool>; hooks::COUNT] = [const { Atomic::new(false) }; hooks::COUNT];
+static PATHS: [Atomic<bool>; hook::COUNT] = [const { Atomic::new(false) }; hook::COUNT];
 
 /// Whether programs of a hook may write records.
 ///
@@ -100,10 +100,10 @@ static PATHS: [Atomic<bool>; hooks::COUNT] = [const { Atomic::new(false) }; hook
 /// `hook` must be a hook's number.
 #[export]
 pub(crate) unsafe extern "C" fn krsi_audit_allowed(hook: c_uint) -> bool {
-    let Some(mut callers) = hooks::tail_callers(hook as usize) else {
+    let Some(mut callers) = hook_table::tail_callers(hook as usize) else {
         return false;
     };
-    if callers.any(|hook| hooks::FACTS[hook].name == "audit_rule_match") {
+    if callers.any(|hook| hook_table::FACTS[hook].name == "audit_rule_match") {
         return false;
     }
     // SAFETY: By the safety requirements.
@@ -239,7 +239,7 @@ impl<'a> Decision<'a> {
 
         let facts = usize::try_from(hook)
             .ok()
-            .and_then(|hook| hooks::FACTS.get(hook));
+            .and_then(|hook| hook_table::FACTS.get(hook));
         record.format(fmt!(
             "lsm=krsi hook={} prog-id={} prog=",
             facts.map_or("?", |facts| facts.name),

@@ -15,7 +15,6 @@ use kernel::{
     bindings,
     bpf::Function,
     ffi::{c_uint, c_void},
-    prelude::*,
     static_call::StaticCall,
 };
 
@@ -33,7 +32,7 @@ enum Owner {
     Leaving,
 }
 
-/// The owner of each chain. Part of what `attach::LOCK` protects.
+/// The owner of each chain.
 pub(crate) struct Chains {
     owners: [Owner; CHAINS],
     /// How many are a hook's or are [`Owner::Leaving`].
@@ -51,20 +50,27 @@ impl Chains {
 
     /// Puts the programs of a hook into chains and returns the function that runs them.
     ///
-    /// `functions` is the code of the hook's programs, two at least, newest first. Gives up the
+    /// `code` is the code of the hook's `count` programs, two at least, newest first. Gives up the
     /// chains that the hook had and that are not used again. [`None`] if there are not enough.
     ///
     /// The hook's target has to be changed, to what this returns or to something else, and
     /// [`settle`](Self::settle) be called then, before the lock is released. May sleep, for a grace
     /// period if chains have just been given up.
-    pub(crate) fn place(&mut self, hook: usize, functions: &[Function]) -> Option<Function> {
-        let (front, last) = functions.split_at(functions.len().saturating_sub(MAX));
+    pub(crate) fn place(
+        &mut self,
+        hook: usize,
+        count: usize,
+        code: impl Fn(usize) -> Function,
+    ) -> Option<Function> {
+        let mut start = count.saturating_sub(MAX);
 
         self.release(hook);
-        // From the end, so that each chain is known to the one in front.
-        let mut next = self.part(hook, last, None)?;
-        for part in front.rchunks(MAX - 1) {
-            next = self.part(hook, part, Some(next))?;
+        // From the end, so that each chain is known to the one before.
+        let mut next = self.part(hook, (start..count).map(&code), None)?;
+        while start > 0 {
+            let end = start;
+            start = end.saturating_sub(MAX - 1);
+            next = self.part(hook, (start..end).map(&code), Some(next))?;
         }
         Some(next)
     }
@@ -73,11 +79,11 @@ impl Chains {
     fn part(
         &mut self,
         hook: usize,
-        functions: &[Function],
+        functions: impl ExactSizeIterator<Item = Function> + Clone,
         next: Option<Function>,
     ) -> Option<Function> {
-        let slots = || Iterator::chain(functions.iter().copied(), next);
         let len = functions.len() + usize::from(next.is_some());
+        let slots = || Iterator::chain(functions.clone(), next);
         let same = |&i: &usize| {
             self.owners[i] == Owner::Leaving && chain(i).len == len && chain(i).holds(slots())
         };
@@ -216,16 +222,32 @@ impl Chain {
     }
 }
 
+/// The bodies of KUnit tests, which get the chains from who holds the lock: hooks may be using some.
+///
+/// They report what does not hold as an error, since only tests themselves can use assertions.
 #[cfg(CONFIG_SECURITY_KRSI_KUNIT_TEST)]
-#[kernel::macros::kunit_tests(krsi_chain)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use kernel::prelude::*;
 
-    #[test]
-    fn chains_are_sorted_by_length() {
-        assert_eq!(chain(0).len, 2);
-        assert_eq!(chain(CHAINS - 1).len, MAX);
-        assert!((1..CHAINS).all(|i| chain(i - 1).len <= chain(i).len));
+    /// Numbers that no hook has.
+    const HOOK: usize = usize::MAX;
+    const OTHER: usize = usize::MAX - 1;
+
+    macro_rules! check {
+        ($condition:expr) => {
+            if !$condition {
+                pr_err!("chain.rs:{}: {}\n", line!(), stringify!($condition));
+                return Err(EINVAL);
+            }
+        };
+    }
+
+    pub(crate) fn chains_are_sorted_by_length() -> Result {
+        check!(chain(0).len == 2);
+        check!(chain(CHAINS - 1).len == MAX);
+        check!((1..CHAINS).all(|i| chain(i - 1).len <= chain(i).len));
+        Ok(())
     }
 
     /// A program that decides.
@@ -233,13 +255,9 @@ mod tests {
         7
     }
 
-    /// Programs that do nothing.
-    fn programs(count: usize) -> Result<KVec<Function>> {
-        let mut functions: KVec<Function> = KVec::with_capacity(count, GFP_KERNEL)?;
-        for _ in 0..count {
-            functions.push(Some(empty), GFP_KERNEL)?;
-        }
-        Ok(functions)
+    /// Programs that do nothing, and at last one that decides.
+    fn ends_with_seven(count: usize) -> impl Fn(usize) -> Function {
+        move |index| Some(if index == count - 1 { seven } else { empty })
     }
 
     fn run(function: Option<Function>) -> Option<c_uint> {
@@ -251,61 +269,88 @@ mod tests {
         chains.owners.iter().filter(|&&owner| owner == by).count()
     }
 
-    #[test]
-    fn any_number_of_programs_has_its_chains() -> Result {
-        let mut chains = Chains::new();
+    /// Lends the chains to a test, and takes back those that it has.
+    fn borrow(chains: &mut Chains, test: impl FnOnce(&mut Chains) -> Result) -> Result {
+        let held = chains.held;
+        let result = test(chains);
 
+        chains.release(HOOK);
+        chains.settle();
+        check!(chains.held == held);
+        result
+    }
+
+    pub(crate) fn any_number_of_programs_has_its_chains(chains: &mut Chains) -> Result {
         for count in [2, 3, 15, 16, 17, 31, 32, 61] {
-            let mut functions = programs(count)?;
-            assert_eq!(run(chains.place(0, &functions)), Some(0));
-            chains.settle();
-            chains.release(0);
-            chains.settle();
-            functions[count - 1] = Some(seven);
-            assert_eq!(run(chains.place(0, &functions)), Some(7));
-            assert_eq!(owned(&chains, Owner::Hook(0)), 1 + (count - 2) / (MAX - 1));
-            chains.release(0);
-            chains.settle();
+            let needed = 1 + (count - 2) / (MAX - 1);
+            let long = chains.owners[CHAINS - 4..].iter();
+            if long
+                .filter(|owner| matches!(owner, Owner::Nobody(_)))
+                .count()
+                < needed
+            {
+                // Hooks have the others.
+                check!(chains.held > 0);
+                continue;
+            }
+            borrow(chains, |chains| {
+                check!(run(chains.place(HOOK, count, |_| Some(empty))) == Some(0));
+                Ok(())
+            })?;
+            borrow(chains, |chains| {
+                check!(run(chains.place(HOOK, count, ends_with_seven(count))) == Some(7));
+                check!(owned(chains, Owner::Hook(HOOK)) == needed);
+                Ok(())
+            })?;
         }
-        assert_eq!(chains.held, 0);
         Ok(())
     }
 
-    #[test]
-    fn a_newer_program_leaves_the_chains_behind_the_first_alone() -> Result {
-        let mut chains = Chains::new();
-        let mut functions = programs(3 * MAX + 1)?;
-        functions[3 * MAX] = Some(seven);
+    pub(crate) fn a_newer_program_changes_the_first_chain_only(chains: &mut Chains) -> Result {
+        borrow(chains, |chains| {
+            let count = MAX + 3;
 
-        assert_eq!(run(chains.place(0, &functions[1..])), Some(7));
-        chains.settle();
-        let before = chains.owners;
-        assert_eq!(run(chains.place(0, &functions)), Some(7));
-        assert_eq!(owned(&chains, Owner::Leaving), 1);
-        let kept = Iterator::zip(before.iter(), &chains.owners)
-            .filter(|(a, b)| **a == Owner::Hook(0) && a == b);
-        assert_eq!(kept.count(), 3);
-        chains.release(0);
-        chains.settle();
-        Ok(())
+            check!(run(chains.place(HOOK, count, ends_with_seven(count))) == Some(7));
+            chains.settle();
+            let before = chains.owners;
+            let count = count + 1;
+            check!(run(chains.place(HOOK, count, ends_with_seven(count))) == Some(7));
+            check!(owned(chains, Owner::Leaving) == 1);
+            let kept = Iterator::zip(before.iter(), &chains.owners)
+                .filter(|(a, b)| **a == Owner::Hook(HOOK) && a == b);
+            check!(kept.count() == 1);
+            Ok(())
+        })
     }
 
-    #[test]
-    fn chains_are_free_again_after_a_grace_period() {
-        let mut chains = Chains::new();
+    pub(crate) fn chains_are_free_again_after_a_grace_period(chains: &mut Chains) -> Result {
+        borrow(chains, |chains| {
+            chains.place(HOOK, MAX, |_| Some(empty)).ok_or(EBUSY)?;
+            let mut owners = chains.owners.iter();
+            let mine = owners
+                .position(|&owner| owner == Owner::Hook(HOOK))
+                .ok_or(ENOENT)?;
+            check!(chains.free(MAX) != Some(mine));
+            chains.release(OTHER);
+            check!(chains.owners[mine] == Owner::Hook(HOOK));
+            chains.release(HOOK);
+            check!(chains.free(MAX) != Some(mine));
+            chains.settle();
+            check!(owned(chains, Owner::Leaving) == 0);
 
-        chains.owners[0] = Owner::Hook(1);
-        chains.held = 1;
-        assert_eq!(chains.free(2), Some(1));
-        chains.release(0);
-        assert_eq!(owned(&chains, Owner::Hook(1)), 1);
-        chains.release(1);
-        assert_eq!(chains.free(2), Some(1));
-        chains.settle();
-        assert_eq!(owned(&chains, Owner::Leaving), 0);
-        chains.owners[1..].fill(Owner::Hook(2));
-        // Waits.
-        assert_eq!(chains.free(2), Some(0));
-        assert_eq!(chains.free(3), None);
+            // As if the others had owners.
+            let before = chains.owners;
+            for (i, owner) in chains.owners.iter_mut().enumerate() {
+                if i != mine {
+                    *owner = Owner::Hook(OTHER);
+                }
+            }
+            // Waits.
+            let (found, none) = (chains.free(MAX), chains.free(MAX + 1));
+            chains.owners = before;
+            check!(found == Some(mine));
+            check!(none.is_none());
+            Ok(())
+        })
     }
 }

@@ -7,10 +7,14 @@
 //! the hook. See `Documentation/security/krsi.rst`.
 //!
 //! - [`lsm`]: what the framework knows of KRSI, and its start
-//! - [`hooks`]: the hooks and what is attached to each
+//! - [`active`]: whether KRSI runs the programs
+//! - [`hook`]: a hook, and which programs it has
+//! - [`hook_table`]: the tables of hooks
+//! - [`frame`]: what trampolines lay out for programs
 //! - [`trampoline`]: from a hook's call to a verdict
 //! - [`programs`]: the list of programs of a hook
 //! - [`chain`]: several programs without a loop over the list
+//! - [`lock`]: the lock for all changes
 //! - [`attach`]: how the BPF core attaches and detaches programs
 //! - [`trace`]: hooks whose stubs other BPF programs trace
 //! - [`audit`]: decisions of programs in the audit stream
@@ -21,6 +25,7 @@
 //! - [`refs`]: pointers that programs can read but not use
 //! - [`securityfs`]: what is in force, for people and tools
 
+mod active;
 mod attach;
 #[cfg(CONFIG_AUDIT)]
 mod audit;
@@ -29,7 +34,10 @@ mod boot;
 #[cfg(CONFIG_HAVE_STATIC_CALL)]
 mod chain;
 mod exec;
-mod hooks;
+mod frame;
+mod hook;
+mod hook_table;
+mod lock;
 mod lsm;
 mod path;
 mod programs;

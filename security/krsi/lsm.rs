@@ -2,12 +2,11 @@
 
 //! What the LSM framework knows of KRSI, and its start.
 
-use crate::{attach, blob, boot, hooks, securityfs};
+use crate::{active, blob, boot, hook, hook_table, lock, securityfs};
 use kernel::{
     bindings,
     lsm::{define_lsm, LsmId},
     prelude::*,
-    sync::atomic::{Atomic, Relaxed},
 };
 
 static ID: LsmId = LsmId::new(c"krsi", bindings::LSM_ID_KRSI as u64);
@@ -21,46 +20,23 @@ define_lsm!(KRSI {
     initcall_late: Some(load_boot_programs),
 });
 
-/// Whether KRSI is the LSM that runs BPF programs. Set at boot and never cleared.
-static ACTIVE: Atomic<i32> = Atomic::new(0);
-
-/// Whether KRSI is the LSM that runs BPF programs.
-pub(crate) fn active() -> bool {
-    ACTIVE.load(Relaxed) != 0
-}
-
-/// Whether KRSI is the LSM that runs BPF programs, for C. Any context, from boot on.
-///
-/// # Safety
-///
-/// None.
-#[export]
-pub(crate) unsafe extern "C" fn krsi_active() -> bool {
-    active()
-}
-
-/// Whether any LSM is there to run BPF programs.
-pub(crate) fn programs_enforced() -> bool {
-    // SAFETY: Written at boot only, before anything can call this.
-    unsafe { bindings::bpf_lsm_initialized }
-}
-
 /// Starts KRSI. Called by the framework at boot, with one CPU and no other task.
 // In `.init.text` because `security_add_hooks()` is.
 #[link_section = ".init.text"]
 extern "C" fn init() -> c_int {
-    attach::init();
+    // SAFETY: This is called once, before there is another task.
+    unsafe { lock::init() };
     // SAFETY: The tables are added once, by the module's initialiser, which is in `.init.text`.
     unsafe {
-        // In front of the programs: they see what was inherited, what boot programs labelled, and
-        // what attributes have.
+        // Before the programs, which see what was inherited, what boot programs labelled, and what
+        // attributes have.
         kernel::lsm::add_hooks(&blob::INHERIT_HOOKS, &ID);
         kernel::lsm::add_hooks(&blob::ALLOC_HOOKS, &ID);
         kernel::lsm::add_hooks(&blob::XATTR_HOOKS, &ID);
-        kernel::lsm::add_hooks(&hooks::HOOKS, &ID);
-        kernel::lsm::add_hooks(&hooks::STORAGE_HOOKS, &ID);
+        kernel::lsm::add_hooks(&hook_table::HOOKS, &ID);
+        kernel::lsm::add_hooks(&hook_table::STORAGE_HOOKS, &ID);
     }
-    for hook in &hooks::HOOKS {
+    for hook in &hook_table::HOOKS {
         // The framework switched them on; a hook without programs is off.
         if let Some(key) = hook.active_key() {
             key.disable();
@@ -68,12 +44,11 @@ extern "C" fn init() -> c_int {
     }
     blob::init();
     boot::init();
-    // SAFETY: There is one CPU and no other task, so nobody reads it meanwhile.
-    unsafe { bindings::bpf_lsm_initialized = true };
-    ACTIVE.store(1, Relaxed);
+    // SAFETY: This is called once, with one CPU and one task.
+    unsafe { active::activate() };
     pr_info!(
         "LSM support for eBPF active in place of bpf, {} hooks\n",
-        hooks::COUNT
+        hook::COUNT
     );
     0
 }

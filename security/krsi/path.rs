@@ -5,7 +5,7 @@
 //! The shims are in `kernel/bpf/krsi_path.c`; what the errors mean to a policy is in
 //! `Documentation/bpf/krsi-kfuncs-refs.rst`.
 
-use crate::hooks;
+use crate::hook_table;
 use core::ptr::NonNull;
 use kernel::{
     bindings,
@@ -40,7 +40,7 @@ fn reviewed(hook: usize) -> bool {
     // SAFETY: An FFI call with a hook's number.
     let sleepable = unsafe { bindings::krsi_hook_sleepable(hook as c_uint) };
 
-    sleepable || REVIEWED.contains(&hooks::FACTS[hook].name)
+    sleepable || REVIEWED.contains(&hook_table::FACTS[hook].name)
 }
 
 /// Whether programs of a hook may ask for paths.
@@ -54,7 +54,7 @@ fn reviewed(hook: usize) -> bool {
 /// `hook` must be a hook's number.
 #[export]
 pub(crate) unsafe extern "C" fn krsi_path_allowed(hook: c_uint) -> bool {
-    hooks::tail_callers(hook as usize).is_some_and(|mut hooks| hooks.all(reviewed))
+    hook_table::tail_callers(hook as usize).is_some_and(|mut hooks| hooks.all(reviewed))
 }
 
 /// What a program asks for.
@@ -323,7 +323,7 @@ mod tests {
     #[test]
     fn only_safe_hooks_are_allowed() {
         let allowed = |name| {
-            hooks::FACTS
+            hook_table::FACTS
                 .iter()
                 .position(|facts| facts.name == name)
                 // SAFETY: A hook's number.
@@ -348,7 +348,9 @@ mod tests {
     #[test]
     fn reviewed_hooks_are_not_known_to_sleep() {
         for name in REVIEWED {
-            let hook = hooks::FACTS.iter().position(|facts| facts.name == *name);
+            let hook = hook_table::FACTS
+                .iter()
+                .position(|facts| facts.name == *name);
             if let Some(hook) = hook {
                 // SAFETY: An FFI call with a hook's number.
                 assert!(!unsafe { bindings::krsi_hook_sleepable(hook as c_uint) });

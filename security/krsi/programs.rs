@@ -1,260 +1,214 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The list of programs of a hook: never changed once readers can see it, replaced as a whole.
+//! The programs of a hook: lists that do not change, and are replaced as a whole.
 //!
-//! Readers hold what keeps both lists and programs alive: RCU, or RCU Tasks Trace if they sleep.
-//! A reader of a sleeping kind can stay in an old list while programs are detached, and a program
-//! that does not sleep is freed after a grace period of RCU alone, which that reader does not hold
-//! up. So a list holds [`Attachment`]s, which live as long as any list that names them, and each
-//! forgets its program when it is detached.
+//! A call runs all programs of the list that it finds, also those that are detached meanwhile. If
+//! it passed over them, a call that sleeps could miss both a program that denies and another that
+//! was attached in its place.
 
+use core::ptr::NonNull;
+#[cfg(CONFIG_HAVE_STATIC_CALL)]
+use kernel::bpf::Function;
 use kernel::{
     bindings,
-    bpf::{Function, Prog, TrampNode},
+    bpf::{Prog, TrampNode},
     prelude::*,
-    sync::{
-        atomic::{Acquire, Atomic, Release},
-        rcu_tasks_trace::RcuTraceBox,
-    },
+    sync::{aref::ARef, rcu_tasks_trace::RcuTraceBox, Arc, SetOnce},
 };
-
-/// Where readers find a list; null if there is none.
-pub(crate) type List = Atomic<*mut Programs>;
 
 /// One attachment of one program.
 pub(crate) struct Attachment {
-    /// The program, or null once it is detached.
-    ///
-    /// Whoever loads it may use the program in the critical section it was loaded in: of RCU, or of
-    /// RCU Tasks Trace for a program that sleeps. The BPF core frees it only after both the store
-    /// of null and a grace period of that kind.
-    prog: Atomic<*mut bindings::bpf_prog>,
+    prog: NonNull<bindings::bpf_prog>,
+    /// A reference on the program, if the attachment has been in a list that needs it.
+    held: SetOnce<ARef<Prog>>,
     /// What the BPF core knows the attachment by. Not dereferenced.
     node: *mut bindings::bpf_tramp_node,
     /// See [`TrampNode::cookie`].
     pub(crate) cookie: u64,
-    /// Whether the program may sleep. A copy: the program may be gone when it is asked for.
-    pub(crate) sleepable: bool,
 }
 
-// SAFETY: `node` is only compared; the rest is atomic or never changes.
+// SAFETY: `prog` is of a type that is `Send`; `node` is only compared.
 unsafe impl Send for Attachment {}
-// SAFETY: As above.
+// SAFETY: `prog` is of a type that is `Sync`; `node` is only compared.
 unsafe impl Sync for Attachment {}
-
-impl Attachment {
-    /// Attaches the program of `node`, which is alive until [`detach`](Self::detach).
-    pub(crate) fn new(node: TrampNode) -> Self {
-        // SAFETY: The node's link holds a reference on the program.
-        let prog = unsafe { Prog::from_raw(node.prog()) };
-        Self {
-            prog: Atomic::new(prog.as_ptr()),
-            node: node.as_ptr(),
-            cookie: node.cookie(),
-            sleepable: prog.sleepable(),
-        }
-    }
-
-    /// The program, if it is still attached.
-    ///
-    /// # Safety
-    ///
-    /// For `'a` the caller must be in a critical section of RCU, or of RCU Tasks Trace if
-    /// `sleepable`, or hold the lock of [`crate::attach`].
-    #[inline(always)]
-    pub(crate) unsafe fn prog<'a>(&self) -> Option<&'a Prog> {
-        let prog = self.prog.load(Acquire);
-        if prog.is_null() {
-            return None;
-        }
-        // SAFETY: By the safety requirements and what the field guarantees.
-        Some(unsafe { Prog::from_raw(prog) })
-    }
-
-    /// Lets no reader start the program any more.
-    fn detach(&self) {
-        self.prog.store(core::ptr::null_mut(), Release);
-    }
-}
 
 /// The programs of a hook, in the order in which they run: newest first.
 ///
 /// # Invariants
 ///
-/// Each pointer came from [`RcuTraceBox::into_raw`] and is retired by [`retire`] only together with
-/// the last list that has it, or after.
-#[derive(Default)]
+/// A reader of a published list holds the lock, or is in a critical section of RCU, or of RCU Tasks
+/// Trace if [`sleepable`](Self::sleepable) is true. Each program of the list lives until the end of
+/// such a section: after a program was detached, the BPF core waits for a grace period of RCU, or of
+/// RCU Tasks Trace if the program may sleep, before it frees the program, and the other programs of
+/// a list with some that may sleep are held.
 pub(crate) struct Programs {
-    entries: KVec<*mut Attachment>,
-    /// Whether any of the programs may sleep.
-    pub(crate) sleepable: bool,
+    attached: KVec<Arc<Attachment>>,
+    sleepable: bool,
+    /// The next of the [`Spares`], if this is one of them.
+    next: Option<RcuTraceBox<Programs>>,
 }
 
-// SAFETY: The pointers are to values that are `Send` and `Sync`.
-unsafe impl Send for Programs {}
-// SAFETY: As above.
-unsafe impl Sync for Programs {}
+/// Memory for the lists that a hook has after programs are detached.
+///
+/// # Invariants
+///
+/// For a hook with `n` programs there are `n - 1` lists, of which the first has room for `n - 1`
+/// programs, the next for one fewer, and so on.
+pub(crate) struct Spares(Option<RcuTraceBox<Programs>>);
 
-impl Programs {
-    /// The attachments, detached ones included.
-    #[inline(always)]
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Attachment> + '_ {
-        // SAFETY: By the type invariant the attachments live as long as the list.
-        self.entries.iter().map(|&entry| unsafe { &*entry })
-    }
-
-    /// The attachment of the program that `select` chooses.
-    ///
-    /// # Safety
-    ///
-    /// The caller must hold the lock of [`crate::attach`].
-    pub(crate) unsafe fn find(&self, select: impl Fn(&Prog) -> bool) -> Option<&Attachment> {
-        self.iter().find(|attachment| {
-            // SAFETY: The caller holds the lock.
-            unsafe { attachment.prog() }.is_some_and(&select)
+impl Attachment {
+    /// Attaches the program of `node`, whose link has a reference on it until it is detached.
+    fn new(node: TrampNode) -> Result<Self> {
+        Ok(Self {
+            prog: NonNull::new(node.prog()).ok_or(EINVAL)?,
+            held: SetOnce::new(),
+            node: node.as_ptr(),
+            cookie: node.cookie(),
         })
     }
 
-    /// The code of the programs, newest first, if calling them is all that there is to do for this
-    /// list: all are compiled, none has a cookie, and either none or the only one sleeps.
-    ///
-    /// # Safety
-    ///
-    /// The caller must hold the lock of [`crate::attach`].
-    pub(crate) unsafe fn functions(&self) -> Option<KVec<Function>> {
-        let mut functions = KVec::with_capacity(self.entries.len(), GFP_KERNEL).ok()?;
-
-        for attachment in self.iter() {
-            // SAFETY: The caller holds the lock.
-            let Some(prog) = (unsafe { attachment.prog() }) else {
-                continue;
-            };
-            if attachment.cookie != 0 || !prog.compiled() {
-                return None;
-            }
-            functions.push_within_capacity(prog.func()).ok()?;
-        }
-        (!self.sleepable || functions.len() == 1).then_some(functions)
+    /// The program.
+    #[inline(always)]
+    pub(crate) fn prog(&self) -> &Prog {
+        // SAFETY: Whoever borrows the attachment borrows it from a list, whose type invariant keeps
+        // the program.
+        unsafe { Prog::from_raw(self.prog.as_ptr()) }
     }
 
-    /// A list with `first` before those of `old` that are still attached.
-    ///
-    /// # Safety
-    ///
-    /// The caller must hold the lock of [`crate::attach`] and must publish the list before it
-    /// retires `old`.
-    unsafe fn with(first: Option<*mut Attachment>, old: Option<&Programs>) -> Result<Self> {
-        let rest = old.map_or(&[][..], |old| &old.entries);
-        let mut new = Self {
-            entries: KVec::with_capacity(rest.len() + 1, GFP_KERNEL)?,
-            sleepable: false,
-        };
-        for &entry in Iterator::chain(first.iter(), rest) {
-            // SAFETY: By the type invariant the attachment lives; the caller holds the lock.
-            let (live, sleepable) = unsafe { ((*entry).prog().is_some(), (*entry).sleepable) };
-            if live {
-                new.entries
-                    .push_within_capacity(entry)
-                    .map_err(|_| ENOMEM)?;
-                new.sleepable |= sleepable;
-            }
-        }
-        Ok(new)
-    }
-}
-
-impl Attachment {
     /// The node, to report to the BPF core.
     pub(crate) fn node(&self) -> *mut bindings::bpf_tramp_node {
         self.node
     }
-}
 
-/// A change of a hook's list: prepared first, so that publishing cannot fail.
-///
-/// Dropping it without [`Change::publish`] leaves everything as it was.
-pub(crate) struct Change {
-    new: Option<RcuTraceBox<Programs>>,
-    added: Option<RcuTraceBox<Attachment>>,
-}
-
-impl Change {
-    /// Prepares to attach the program of `node` before the programs of `old`.
-    ///
-    /// # Safety
-    ///
-    /// The caller must hold the lock of [`crate::attach`] until the change is published.
-    pub(crate) unsafe fn attach(old: Option<&Programs>, node: TrampNode) -> Result<Self> {
-        let added = RcuTraceBox::new(Attachment::new(node), GFP_KERNEL)?;
-        let first = (&raw const *added).cast_mut();
-        // SAFETY: By the safety requirements; publishing puts the list before retiring `old`.
-        let list = unsafe { Programs::with(Some(first), old) }?;
-        Ok(Self {
-            new: Some(RcuTraceBox::new(list, GFP_KERNEL)?),
-            added: Some(added),
-        })
-    }
-
-    /// Detaches `attachment`, which is of `old`: no reader starts its program from now on.
-    ///
-    /// Fails only when there is no memory for the shorter list. The old one may stay then: it
-    /// passes over detached programs, and the next change drops them.
-    ///
-    /// # Safety
-    ///
-    /// As for [`Self::attach`].
-    pub(crate) unsafe fn detach(old: &Programs, attachment: &Attachment) -> Result<Self> {
-        attachment.detach();
-        // SAFETY: By the safety requirements; publishing puts the list before retiring `old`.
-        let list = unsafe { Programs::with(None, Some(old)) }?;
-        let new = if list.entries.is_empty() {
-            None
-        } else {
-            Some(RcuTraceBox::new(list, GFP_KERNEL)?)
-        };
-        Ok(Self { new, added: None })
-    }
-
-    /// The new list, null if it is empty. It is the hook's to own now, and so are its attachments.
-    pub(crate) fn publish(self) -> *mut Programs {
-        if let Some(added) = self.added {
-            added.into_raw();
+    /// Keeps the program until the last list that has the attachment is freed.
+    fn hold(&self) {
+        if self.held.as_ref().is_none() {
+            self.held.populate(self.prog().into());
         }
-        self.new.map_or(core::ptr::null_mut(), |new| new.into_raw())
     }
 }
 
-/// Retires a list that was replaced, with those of its attachments that are detached.
-///
-/// # Safety
-///
-/// `old` must be null or come from [`Change::publish`], and no new reader can find it. The list
-/// that replaced it has none of the detached attachments.
-pub(crate) unsafe fn retire(old: *mut Programs) {
-    if old.is_null() {
-        return;
+impl Programs {
+    /// An empty list with room for some programs.
+    fn with_room(count: usize) -> Result<RcuTraceBox<Self>> {
+        let list = Self {
+            attached: KVec::with_capacity(count, GFP_KERNEL)?,
+            sleepable: false,
+            next: None,
+        };
+
+        RcuTraceBox::new(list, GFP_KERNEL)
     }
-    // SAFETY: By the safety requirements, and it is retired, not dropped.
-    let old = unsafe { RcuTraceBox::from_raw(old) };
-    for &entry in &old.entries {
-        // SAFETY: By the type invariant the attachment lives; nobody else retires it, since no
-        // other current list has it.
-        unsafe {
-            if (*entry).prog.load(Acquire).is_null() {
-                // Readers of older lists that have it too are waited for as well: they started
-                // before.
-                RcuTraceBox::from_raw(entry).retire();
+
+    /// Puts attachments into an empty list, which has room for them.
+    fn fill<'a>(&mut self, attachments: impl Iterator<Item = &'a Arc<Attachment>>) {
+        for attachment in attachments {
+            let pushed = self.attached.push_within_capacity(attachment.clone());
+
+            debug_assert!(pushed.is_ok());
+            self.sleepable |= attachment.prog().sleepable();
+        }
+        if self.sleepable {
+            // A reader that sleeps does not hold up the grace period of RCU after which the BPF core
+            // frees programs that do not.
+            for attachment in self.attached.iter().filter(|a| !a.prog().sleepable()) {
+                attachment.hold();
             }
         }
     }
-    old.retire();
+
+    /// Makes the list with the program of `node` before those of `old`, and the memory to detach
+    /// one, unless it is the only one.
+    pub(crate) fn attach(
+        old: Option<&Programs>,
+        node: TrampNode,
+    ) -> Result<(RcuTraceBox<Self>, Option<RcuTraceBox<Self>>)> {
+        let rest = old.map_or(&[][..], |old| &old.attached);
+        let mut new = Self::with_room(rest.len() + 1)?;
+        let spare = match rest.len() {
+            0 => None,
+            count => Some(Self::with_room(count)?),
+        };
+        let added = Arc::new(Attachment::new(node)?, GFP_KERNEL)?;
+
+        new.fill(Iterator::chain([&added].into_iter(), rest));
+        Ok((new, spare))
+    }
+
+    /// Makes the list without the attachment of a node, in the first of the hook's [`Spares`].
+    /// [`None`] if it is empty.
+    pub(crate) fn detach(
+        &self,
+        node: *mut bindings::bpf_tramp_node,
+        spare: Option<RcuTraceBox<Self>>,
+    ) -> Option<RcuTraceBox<Self>> {
+        debug_assert!(spare.is_some() || self.attached.len() == 1);
+        let mut new = spare?;
+
+        new.fill(self.attached.iter().filter(|a| a.node != node));
+        Some(new)
+    }
+
+    /// Whether any of the programs may sleep, which decides what readers need.
+    #[inline(always)]
+    pub(crate) fn sleepable(&self) -> bool {
+        self.sleepable
+    }
+
+    /// The attachments, in the order in which they run.
+    #[inline(always)]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Attachment> + '_ {
+        self.attached.iter().map(|attachment| &**attachment)
+    }
+
+    /// How many programs there are.
+    pub(crate) fn len(&self) -> usize {
+        self.attached.len()
+    }
+
+    /// Whether calling the programs one after the other is all that there is to do: all are
+    /// compiled, none has a cookie, and either none or the only one sleeps.
+    #[cfg(CONFIG_HAVE_STATIC_CALL)]
+    pub(crate) fn callable(&self) -> bool {
+        (!self.sleepable || self.len() == 1)
+            && self.iter().all(|a| a.cookie == 0 && a.prog().compiled())
+    }
+
+    /// The code of one of the programs.
+    #[cfg(CONFIG_HAVE_STATIC_CALL)]
+    pub(crate) fn function(&self, index: usize) -> Function {
+        self.attached[index].prog().func()
+    }
+}
+
+impl Spares {
+    /// Those of a hook without programs.
+    pub(crate) const fn new() -> Self {
+        Self(None)
+    }
+
+    /// Adds what [`Programs::attach`] made.
+    pub(crate) fn push(&mut self, spare: Option<RcuTraceBox<Programs>>) {
+        if let Some(mut spare) = spare {
+            spare.next = self.0.take();
+            self.0 = Some(spare);
+        }
+    }
+
+    /// Takes the first for [`Programs::detach`].
+    pub(crate) fn pop(&mut self) -> Option<RcuTraceBox<Programs>> {
+        let mut spare = self.0.take()?;
+
+        self.0 = spare.next.take();
+        Some(spare)
+    }
 }
 
 #[cfg(CONFIG_SECURITY_KRSI_KUNIT_TEST)]
 #[kernel::macros::kunit_tests(krsi_programs)]
 mod tests {
     use super::*;
-    use kernel::{error::from_err_ptr, sync::rcu};
+    use kernel::{error::from_err_ptr, sync::rcu, sync::rcu_tasks_trace};
 
     /// A program that the kernel made, with the link and node to attach it by.
     struct Fake {
@@ -270,6 +224,8 @@ mod tests {
             if prog.is_null() {
                 return Err(ENOMEM);
             }
+            // SAFETY: The program was just made, with no reference yet.
+            unsafe { bindings::bpf_prog_inc(prog) };
             let mut link = KBox::new(bindings::bpf_link::default(), GFP_KERNEL)?;
             link.prog = prog;
             let mut node = KBox::new(bindings::bpf_tramp_node::default(), GFP_KERNEL)?;
@@ -285,140 +241,242 @@ mod tests {
             self
         }
 
+        fn sleepable(self) -> Self {
+            // SAFETY: The program is the fake's own.
+            unsafe { (*self.prog).set_sleepable(1) };
+            self
+        }
+
         fn node(&mut self) -> Result<TrampNode> {
             assert!(!self.link.prog.is_null());
             // SAFETY: The node has a link with a program, all owned by the fake.
             unsafe { TrampNode::from_raw(&raw mut *self.node) }
+        }
+
+        /// How many references the program has.
+        fn references(&self) -> i64 {
+            // SAFETY: The program is valid, and so is its `aux`.
+            unsafe { core::ptr::read_volatile(&raw const (*(*self.prog).aux).refcnt.counter) }
         }
     }
 
     impl Drop for Fake {
         fn drop(&mut self) {
             rcu::synchronize_rcu();
-            // SAFETY: Nobody uses the program: readers are gone. There is no compiled code to free.
+            // SAFETY: Readers are gone, so that there is nothing to run and no compiled code to free.
+            // Lists that are retired have references of their own.
             unsafe {
                 (*self.prog).set_jited(0);
-                bindings::bpf_prog_free(self.prog);
+                bindings::bpf_prog_put(self.prog);
             }
+        }
+    }
+
+    /// A hook's list and spares, as the lock protects them.
+    struct Owner {
+        list: *mut Programs,
+        spares: Spares,
+    }
+
+    impl Owner {
+        fn new() -> Self {
+            Self {
+                list: core::ptr::null_mut(),
+                spares: Spares::new(),
+            }
+        }
+
+        fn list(&self) -> Option<&Programs> {
+            // SAFETY: The test owns the list; the fakes outlive it.
+            unsafe { self.list.as_ref() }
+        }
+
+        fn replace(&mut self, new: Option<RcuTraceBox<Programs>>) {
+            let old = self.list;
+
+            self.list = new.map_or(core::ptr::null_mut(), RcuTraceBox::publish);
+            if !old.is_null() {
+                // SAFETY: It was published, and is replaced now.
+                unsafe { RcuTraceBox::retire(old) };
+            }
+        }
+
+        fn attach(&mut self, fake: &mut Fake) -> Result {
+            let (new, spare) = Programs::attach(self.list(), fake.node()?)?;
+            self.spares.push(spare);
+            self.replace(Some(new));
+            Ok(())
+        }
+
+        fn detach(&mut self, fake: &mut Fake) {
+            let spare = self.spares.pop();
+            let new = self
+                .list()
+                .and_then(|list| list.detach(&raw mut *fake.node, spare));
+            self.replace(new);
+        }
+
+        /// How many spares there are; checks that they have the room that they must have.
+        fn spares(&self) -> usize {
+            let mut left = self.list().map_or(0, |list| list.len());
+            let mut count = 0;
+            let mut next = &self.spares.0;
+            while let Some(spare) = next {
+                left -= 1;
+                assert!(spare.attached.is_empty());
+                assert!(spare.attached.capacity() >= left);
+                count += 1;
+                next = &spare.next;
+            }
+            count
         }
     }
 
     /// The cookies of the programs that would run, in order.
-    fn cookies(list: *mut Programs) -> Result<KVec<u64>> {
+    fn cookies(list: Option<&Programs>) -> Result<KVec<u64>> {
         let mut cookies = KVec::new();
-        // SAFETY: The tests own the list.
-        for attachment in unsafe { list.as_ref() }.iter().flat_map(|list| list.iter()) {
-            // SAFETY: Nobody detaches meanwhile.
-            if unsafe { attachment.prog() }.is_some() {
-                cookies.push(attachment.cookie, GFP_KERNEL)?;
-            }
+        for attachment in list.iter().flat_map(|list| list.iter()) {
+            cookies.push(attachment.cookie, GFP_KERNEL)?;
         }
         Ok(cookies)
-    }
-
-    /// Makes the list with one more program, and retires the old one.
-    fn attach(old: *mut Programs, fake: &mut Fake) -> Result<*mut Programs> {
-        // SAFETY: The tests own the list, and nobody changes it at the same time.
-        unsafe {
-            let new = Change::attach(old.as_ref(), fake.node()?)?.publish();
-            retire(old);
-            Ok(new)
-        }
-    }
-
-    /// Makes the list without the program that has `cookie`, and retires the old one.
-    fn detach(old: *mut Programs, cookie: u64) -> Result<*mut Programs> {
-        // SAFETY: The tests own the list, and nobody changes it at the same time.
-        unsafe {
-            let list = old.as_ref().ok_or(ENOENT)?;
-            let attachment = list.iter().find(|a| a.cookie == cookie).ok_or(ENOENT)?;
-            let new = Change::detach(list, attachment)?.publish();
-            retire(old);
-            Ok(new)
-        }
     }
 
     #[test]
     fn newest_runs_first() -> Result {
         let (mut a, mut b, mut c) = (Fake::new(1)?, Fake::new(2)?, Fake::new(3)?);
-        let list = attach(core::ptr::null_mut(), &mut a)?;
-        let list = attach(list, &mut b)?;
-        let list = attach(list, &mut c)?;
-        assert_eq!(cookies(list)?.as_slice(), &[3, 2, 1]);
-        let list = detach(list, 2)?;
-        assert_eq!(cookies(list)?.as_slice(), &[3, 1]);
-        let list = detach(list, 3)?;
-        let list = detach(list, 1)?;
-        assert!(list.is_null());
+        let mut owner = Owner::new();
+        owner.attach(&mut a)?;
+        owner.attach(&mut b)?;
+        owner.attach(&mut c)?;
+        assert_eq!(cookies(owner.list())?.as_slice(), &[3, 2, 1]);
+        owner.detach(&mut b);
+        assert_eq!(cookies(owner.list())?.as_slice(), &[3, 1]);
+        owner.detach(&mut c);
+        owner.detach(&mut a);
+        assert!(owner.list().is_none());
         Ok(())
     }
 
     #[test]
-    fn a_reader_of_an_old_list_does_not_start_a_detached_program() -> Result {
-        let (mut a, mut b) = (Fake::new(1)?, Fake::new(2)?);
-        let list = attach(core::ptr::null_mut(), &mut a)?;
-        let list = attach(list, &mut b)?;
+    fn a_published_list_does_not_change() -> Result {
+        let (mut a, mut b, mut c) = (Fake::new(1)?, Fake::new(2)?, Fake::new(3)?);
+        let mut owner = Owner::new();
+        owner.attach(&mut a)?;
+        owner.attach(&mut b)?;
         // A reader that sleeps keeps the list that it found.
-        let reader = kernel::sync::rcu_tasks_trace::Guard::new();
-        let seen = list;
-        let list = detach(list, 1)?;
-        assert_eq!(cookies(seen)?.as_slice(), &[2]);
-        assert_eq!(cookies(list)?.as_slice(), &[2]);
+        let reader = rcu_tasks_trace::Guard::new();
+        let seen = owner.list;
+        owner.attach(&mut c)?;
+        owner.detach(&mut a);
+        // SAFETY: The reader keeps the list, the fakes their programs.
+        assert_eq!(cookies(unsafe { seen.as_ref() })?.as_slice(), &[2, 1]);
+        assert_eq!(cookies(owner.list())?.as_slice(), &[3, 2]);
         drop(reader);
-        assert!(detach(list, 2)?.is_null());
+        owner.detach(&mut b);
+        owner.detach(&mut c);
+        Ok(())
+    }
+
+    #[test]
+    fn memory_to_detach_is_there_in_any_order() -> Result {
+        for first in 0..4usize {
+            let mut fakes = KVec::new();
+            let mut owner = Owner::new();
+            for cookie in 0..4 {
+                fakes.push(Fake::new(cookie)?, GFP_KERNEL)?;
+            }
+            for fake in &mut fakes {
+                owner.attach(fake)?;
+            }
+            assert_eq!(owner.spares(), 3);
+            owner.detach(&mut fakes[first]);
+            assert_eq!(owner.spares(), 2);
+            owner.attach(&mut fakes[first])?;
+            assert_eq!(owner.spares(), 3);
+            for left in (0..4usize).rev() {
+                owner.detach(&mut fakes[(first + left) % 4]);
+                assert_eq!(owner.list().map_or(0, |list| list.len()), left);
+                assert_eq!(owner.spares(), left.saturating_sub(1));
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn readers_that_sleep_keep_programs_that_do_not() -> Result {
+        let (mut atomic, mut other) = (Fake::new(1)?, Fake::new(2)?);
+        let mut sleepable = Fake::new(3)?.sleepable();
+        let mut owner = Owner::new();
+        owner.attach(&mut atomic)?;
+        assert_eq!(atomic.references(), 1);
+        owner.attach(&mut sleepable)?;
+        assert_eq!(atomic.references(), 2);
+        // The BPF core waits for these readers itself.
+        assert_eq!(sleepable.references(), 1);
+        owner.attach(&mut other)?;
+        assert_eq!(atomic.references(), 2);
+
+        let reader = rcu_tasks_trace::Guard::new();
+        owner.detach(&mut atomic);
+        rcu::synchronize_rcu();
+        assert_eq!(atomic.references(), 2);
+        drop(reader);
+        rcu_tasks_trace::barrier();
+        assert_eq!(atomic.references(), 1);
+        owner.detach(&mut sleepable);
+        owner.detach(&mut other);
         Ok(())
     }
 
     /// How many programs could be called without looking at the list, if they could.
-    fn callable(list: *mut Programs) -> Option<usize> {
-        // SAFETY: The tests own the list, and nobody changes it at the same time.
-        unsafe { list.as_ref()?.functions().map(|functions| functions.len()) }
+    #[cfg(CONFIG_HAVE_STATIC_CALL)]
+    fn callable(owner: &Owner) -> Option<usize> {
+        owner
+            .list()
+            .filter(|list| list.callable())
+            .map(Programs::len)
     }
 
+    #[cfg(CONFIG_HAVE_STATIC_CALL)]
     #[test]
     fn only_plain_programs_are_called_without_the_list() -> Result {
         let mut a = Fake::new(0)?.compiled();
         let mut b = Fake::new(0)?.compiled();
+        let mut sleepable = Fake::new(0)?.compiled().sleepable();
         let (mut cookie, mut interpreted) = (Fake::new(7)?.compiled(), Fake::new(0)?);
-        let list = attach(core::ptr::null_mut(), &mut a)?;
-        assert_eq!(callable(list), Some(1));
-        let list = attach(list, &mut b)?;
-        assert_eq!(callable(list), Some(2));
-        let list = attach(list, &mut cookie)?;
-        assert_eq!(callable(list), None);
-        let list = detach(list, 7)?;
-        assert_eq!(callable(list), Some(2));
-        let list = attach(list, &mut interpreted)?;
-        assert_eq!(callable(list), None);
-        let list = detach(list, 0)?;
-        // The program that there was no memory to leave out is not called either.
-        // SAFETY: The test owns the list.
-        if let Some(oldest) = unsafe { list.as_ref() }.and_then(|list| list.iter().last()) {
-            oldest.detach();
+        let mut owner = Owner::new();
+        owner.attach(&mut a)?;
+        assert_eq!(callable(&owner), Some(1));
+        owner.attach(&mut b)?;
+        assert_eq!(callable(&owner), Some(2));
+        for other in [&mut cookie, &mut interpreted, &mut sleepable] {
+            owner.attach(other)?;
+            assert_eq!(callable(&owner), None);
+            owner.detach(other);
+            assert_eq!(callable(&owner), Some(2));
         }
-        assert_eq!(callable(list), Some(1));
-        assert!(detach(list, 0)?.is_null());
+        owner.detach(&mut a);
+        owner.detach(&mut b);
+        owner.attach(&mut sleepable)?;
+        assert_eq!(callable(&owner), Some(1));
+        owner.detach(&mut sleepable);
         Ok(())
     }
 
+    #[cfg(CONFIG_HAVE_STATIC_CALL)]
     #[test]
-    fn without_memory_for_a_shorter_list_the_hole_is_passed_over() -> Result {
-        let (mut a, mut b, mut c) = (Fake::new(1)?, Fake::new(2)?, Fake::new(3)?);
-        let list = attach(core::ptr::null_mut(), &mut a)?;
-        let list = attach(list, &mut b)?;
-        // What `Change::detach` does first, and all that it does when there is no memory.
-        // SAFETY: The test owns the list.
-        if let Some(oldest) = unsafe { list.as_ref() }.and_then(|list| list.iter().last()) {
-            oldest.detach();
-        }
-        assert_eq!(cookies(list)?.as_slice(), &[2]);
-        let list = attach(list, &mut c)?;
-        assert_eq!(cookies(list)?.as_slice(), &[3, 2]);
-        // SAFETY: The test owns the list.
-        let entries = unsafe { list.as_ref() }.map_or(0, |list| list.iter().count());
-        assert_eq!(entries, 2);
-        let list = detach(list, 3)?;
-        assert!(detach(list, 2)?.is_null());
+    fn what_is_left_of_a_sleepable_list_needs_rcu() -> Result {
+        let mut atomic = Fake::new(0)?.compiled();
+        let mut sleepable = Fake::new(0)?.compiled().sleepable();
+        let mut owner = Owner::new();
+        owner.attach(&mut atomic)?;
+        owner.attach(&mut sleepable)?;
+        assert!(owner.list().is_some_and(|list| list.sleepable()));
+        owner.detach(&mut sleepable);
+        // It would be the target of the trampoline for programs that sleep otherwise.
+        assert!(owner.list().is_some_and(|list| !list.sleepable()));
+        assert_eq!(callable(&owner), Some(1));
+        owner.detach(&mut atomic);
         Ok(())
     }
 }

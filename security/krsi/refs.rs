@@ -6,7 +6,7 @@
 //! The shims are in `kernel/bpf/krsi_refs.c`. What they are for, and what the verifier makes of
 //! their results, is in `Documentation/bpf/krsi-kfuncs-refs.rst`.
 
-use crate::hooks;
+use crate::hook_table;
 use core::ptr::{null, null_mut, NonNull};
 use kernel::{
     bindings,
@@ -23,7 +23,7 @@ use kernel::{
 /// they have.
 ///
 /// At `file_alloc_security` both are those of another file, which may be freed: see
-/// [`hooks::closed`]. So they are at `file_free_security` if an LSM has refused the file at the
+/// [`hook_table::closed`]. So they are at `file_free_security` if an LSM has refused the file at the
 /// former.
 const UNFINISHED: &[&str] = &[
     "backing_file_alloc",
@@ -44,8 +44,9 @@ const NO_MODE: &[&str] = &["file_alloc_security", "file_free_security"];
 /// `hook` must be a hook's number.
 #[export]
 pub(crate) unsafe extern "C" fn krsi_find_allowed(hook: c_uint) -> bool {
-    hooks::tail_callers(hook as usize)
-        .is_some_and(|mut hooks| hooks.all(|hook| !UNFINISHED.contains(&hooks::FACTS[hook].name)))
+    hook_table::tail_callers(hook as usize).is_some_and(|mut hooks| {
+        hooks.all(|hook| !UNFINISHED.contains(&hook_table::FACTS[hook].name))
+    })
 }
 
 /// Whether `f_mode` of the files of a hook is their own. Any context.
@@ -55,7 +56,7 @@ pub(crate) unsafe extern "C" fn krsi_find_allowed(hook: c_uint) -> bool {
 /// `hook` must be a hook's number.
 #[export]
 pub(crate) unsafe extern "C" fn krsi_file_mode_known(hook: c_uint) -> bool {
-    !NO_MODE.contains(&hooks::FACTS[hook as usize].name)
+    !NO_MODE.contains(&hook_table::FACTS[hook as usize].name)
 }
 
 /// Whether the files of a hook may have no path and no inode yet, or any more. Any context.
@@ -65,7 +66,7 @@ pub(crate) unsafe extern "C" fn krsi_file_mode_known(hook: c_uint) -> bool {
 /// `hook` must be a hook's number.
 #[export]
 pub(crate) unsafe extern "C" fn krsi_file_unfinished(hook: c_uint) -> bool {
-    UNFINISHED.contains(&hooks::FACTS[hook as usize].name)
+    UNFINISHED.contains(&hook_table::FACTS[hook as usize].name)
 }
 
 /// # Safety
@@ -198,7 +199,9 @@ mod tests {
     use super::*;
 
     fn hook(name: &str) -> Option<c_uint> {
-        let hook = hooks::FACTS.iter().position(|facts| facts.name == name)?;
+        let hook = hook_table::FACTS
+            .iter()
+            .position(|facts| facts.name == name)?;
         Some(hook as c_uint)
     }
 

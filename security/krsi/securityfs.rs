@@ -5,7 +5,7 @@
 //! The formats are ABI: see `Documentation/admin-guide/LSM/krsi.rst`. Lines and fields are only
 //! ever added, at the end, and the version counts what breaks.
 
-use crate::{attach, blob, boot, exec, hooks};
+use crate::{attach, blob, boot, exec, hook, hook_table, lock::lock};
 use kernel::{
     bindings,
     ffi::c_uint,
@@ -51,12 +51,12 @@ struct Status;
 
 impl Show for Status {
     fn show(m: &SeqFile) -> Result {
-        let guard = attach::LOCK.lock();
-        let (programs, hooked) = attach::totals(&guard);
+        let guard = lock();
+        let (programs, hooked) = attach::totals(&guard.lists);
 
         // The directory exists only where KRSI is active.
         seq_print!(m, "lsm krsi\nactive 1\n");
-        seq_print!(m, "hooks {}\n", hooks::COUNT);
+        seq_print!(m, "hooks {}\n", hook::COUNT);
         seq_print!(m, "hooks_attached {hooked}\nprograms {programs}\n");
         seq_print!(m, "exec_dump_lost {}\n", exec::dumps_lost());
         Ok(())
@@ -67,9 +67,9 @@ struct Hooks;
 
 impl Show for Hooks {
     fn show(m: &SeqFile) -> Result {
-        let guard = attach::LOCK.lock();
+        let guard = lock();
 
-        for (hook, facts) in hooks::FACTS.iter().enumerate() {
+        for (hook, facts) in hook_table::FACTS.iter().enumerate() {
             let number = hook as c_uint;
             // SAFETY: FFI calls; `number` is a hook's number.
             let (sleepable, calls, denials) = unsafe {
@@ -89,12 +89,9 @@ impl Show for Hooks {
             seq_print!(m, " calls={calls} denials={denials} programs=");
 
             let mut separator = "";
-            let list = attach::programs(&hooks::STATE[hook], &guard);
+            let list = hook::STATE[hook].programs(&guard.lists);
             for attachment in list.iter().flat_map(|list| list.iter()) {
-                // SAFETY: The lock is held.
-                let Some(prog) = (unsafe { attachment.prog() }) else {
-                    continue;
-                };
+                let prog = attachment.prog();
                 // Only the shims of programs attached to cgroups have no id.
                 if prog.id() == 0 {
                     seq_print!(m, "{separator}0:cgroup");

@@ -8,12 +8,12 @@
 //! C header: [`include/linux/rcupdate_trace.h`](srctree/include/linux/rcupdate_trace.h)
 
 use crate::{alloc::Flags, bindings, prelude::*, types::NotThreadSafe};
-use core::ops::Deref;
+use core::ops::{Deref, DerefMut};
 
 /// Evidence that the current task is in an RCU Tasks Trace read-side critical section.
 ///
-/// Guards nest. The task may sleep, page faults included, but has to leave some day: whoever
-/// retires memory waits for it.
+/// Guards nest. The task may sleep, also in a page fault, but has to leave at some time: retired
+/// memory is not freed before.
 ///
 /// # Invariants
 ///
@@ -46,11 +46,13 @@ impl Drop for Guard {
     }
 }
 
-/// A box whose content readers may still use after the owner gave it up.
+/// A box whose content can be published to readers, and is then freed after a grace period.
 ///
-/// Dropping it is immediate and is for values that no reader has ever seen. [`retire`] is for the
-/// others: the value is dropped after a grace period of RCU Tasks Trace, which implies one of RCU.
+/// Until [`publish`], the box is exclusively owned and dropping it frees it at once. After that the
+/// owner keeps the pointer; [`retire`] drops the value after a grace period of RCU Tasks Trace,
+/// which implies one of RCU.
 ///
+/// [`publish`]: Self::publish
 /// [`retire`]: Self::retire
 pub struct RcuTraceBox<T>(KBox<Retirable<T>>);
 
@@ -61,6 +63,11 @@ struct Retirable<T> {
     head: bindings::callback_head,
     value: T,
 }
+
+// SAFETY: `head` is not accessed before the value is retired, and then by RCU alone.
+unsafe impl<T: Send> Send for Retirable<T> {}
+// SAFETY: `head` is not accessed before the value is retired, and then by RCU alone.
+unsafe impl<T: Sync> Sync for Retirable<T> {}
 
 impl<T: Send + 'static> RcuTraceBox<T> {
     /// Allocates a box for `value`.
@@ -74,37 +81,30 @@ impl<T: Send + 'static> RcuTraceBox<T> {
         )?))
     }
 
-    /// Gives up ownership for a pointer that readers can be given.
+    /// Gives up the box for a pointer that readers can be given.
     ///
-    /// [`from_raw`](Self::from_raw) takes it back.
-    pub fn into_raw(self) -> *mut T {
+    /// The value lives until the pointer is [retired](Self::retire).
+    pub fn publish(self) -> *mut T {
         let raw = KBox::into_raw(self.0);
         // SAFETY: `raw` came from a box and is valid.
         unsafe { &raw mut (*raw).value }
     }
 
-    /// Takes back the ownership of a pointer from [`into_raw`](Self::into_raw).
+    /// Drops a published value once every reader, sleeping or not, that may have found it has left
+    /// its critical section.
+    ///
+    /// Any context; does not wait. The value is dropped with softirqs disabled, where its destructor
+    /// must not sleep.
     ///
     /// # Safety
     ///
-    /// `ptr` must come from [`into_raw`](Self::into_raw) and must be taken back once only. If
-    /// readers can have it, the box must not be dropped but [retired](Self::retire), and only when
-    /// no new reader can find it.
-    pub unsafe fn from_raw(ptr: *mut T) -> Self {
+    /// `ptr` must come from [`publish`](Self::publish) and be retired once only. No new reader can
+    /// find it.
+    pub unsafe fn retire(ptr: *mut T) {
         let offset = core::mem::offset_of!(Retirable<T>, value);
-        // SAFETY: By the safety requirements `ptr` points to the field of a boxed `Retirable`.
-        Self(unsafe { KBox::from_raw(ptr.byte_sub(offset).cast()) })
-    }
-
-    /// Drops the value once every reader of now, sleeping or not, has left its critical section.
-    ///
-    /// Any context; does not wait. The value is dropped in softirq context and must not sleep then.
-    pub fn retire(self) {
-        let raw = KBox::into_raw(self.0);
-
-        // SAFETY: `raw` is valid until `reclaim` is called, which is once; `head` is its first
-        // field and used for nothing else.
-        unsafe { bindings::call_rcu_tasks_trace(raw.cast(), Some(Self::reclaim)) };
+        // SAFETY: `ptr` points to the field of a boxed `Retirable`. It is valid until `reclaim` is
+        // called, which is once; `head` is its first field and used for nothing else.
+        unsafe { bindings::call_rcu_tasks_trace(ptr.byte_sub(offset).cast(), Some(Self::reclaim)) };
     }
 
     /// The end of a grace period.
@@ -113,8 +113,8 @@ impl<T: Send + 'static> RcuTraceBox<T> {
     ///
     /// To be called by RCU only, with the head that [`retire`](Self::retire) gave it.
     unsafe extern "C" fn reclaim(head: *mut bindings::callback_head) {
-        // SAFETY: `head` is the first field of the `Retirable` that `retire` took from its box, and
-        // the grace period is over: nobody else has a pointer to it.
+        // SAFETY: `head` is the first field of the `Retirable` that `publish` took from its box, and
+        // the grace period is over: all readers have dropped their pointers to it.
         drop(unsafe { KBox::from_raw(head.cast::<Retirable<T>>()) });
     }
 }
@@ -124,6 +124,12 @@ impl<T> Deref for RcuTraceBox<T> {
 
     fn deref(&self) -> &T {
         &self.0.value
+    }
+}
+
+impl<T> DerefMut for RcuTraceBox<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.0.value
     }
 }
 
@@ -147,21 +153,21 @@ mod tests {
     }
 
     #[test]
-    fn raw_round_trip() -> Result {
-        let boxed = RcuTraceBox::new(42u64, GFP_KERNEL)?;
-        let raw = boxed.into_raw();
-        // SAFETY: `raw` was just made and no reader has it.
-        let boxed = unsafe { RcuTraceBox::from_raw(raw) };
-        assert_eq!(*boxed, 42);
+    fn unpublished_box_is_dropped_at_once() -> Result {
+        let value = Arc::new(7, GFP_KERNEL)?;
+        let _reader = Guard::new();
+        drop(RcuTraceBox::new(value.clone(), GFP_KERNEL)?);
+        assert!(Arc::into_unique_or_drop(value).is_some());
         Ok(())
     }
 
     #[test]
     fn retired_value_outlives_readers_and_no_more() -> Result {
         let value = Arc::new(7, GFP_KERNEL)?;
-        let boxed = RcuTraceBox::new(value.clone(), GFP_KERNEL)?;
+        let published = RcuTraceBox::new(value.clone(), GFP_KERNEL)?.publish();
         let reader = Guard::new();
-        boxed.retire();
+        // SAFETY: The pointer was just published and is known to this test only.
+        unsafe { RcuTraceBox::retire(published) };
         // The box still has its reference: the reader holds the grace period up.
         assert!(Arc::into_unique_or_drop(value.clone()).is_none());
         drop(reader);

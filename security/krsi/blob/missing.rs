@@ -11,7 +11,7 @@
 //! at each hook, refuses objects, and makes allocations fail.
 
 use super::class::Class;
-use crate::hooks;
+use crate::hook_table;
 
 /// Why an object has no blob.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -100,8 +100,8 @@ pub(super) fn possible(class: Class, hook: Option<usize>) -> bool {
     if exceptions.is_empty() {
         return false;
     }
-    match hook.and_then(hooks::tail_callers) {
-        Some(mut callers) => callers.any(|caller| listed(hooks::FACTS[caller].name)),
+    match hook.and_then(hook_table::tail_callers) {
+        Some(mut callers) => callers.any(|caller| listed(hook_table::FACTS[caller].name)),
         None => true,
     }
 }
@@ -112,7 +112,9 @@ mod tests {
     use super::*;
 
     fn hook(name: &str) -> Option<usize> {
-        hooks::FACTS.iter().position(|facts| facts.name == name)
+        hook_table::FACTS
+            .iter()
+            .position(|facts| facts.name == name)
     }
 
     #[test]
@@ -127,7 +129,9 @@ mod tests {
                     Hook(name) => {
                         assert!(hook(name).is_some_and(|hook| possible(class, Some(hook))));
                     }
-                    AnyHook => assert!((0..hooks::COUNT).all(|hook| possible(class, Some(hook)))),
+                    AnyHook => {
+                        assert!((0..crate::hook::COUNT).all(|hook| possible(class, Some(hook))))
+                    }
                 }
             }
             // A hook that is not known.
@@ -137,7 +141,7 @@ mod tests {
 
     #[test]
     fn tail_calls_are_followed() {
-        let at = |class| (0..hooks::COUNT).filter(move |&hook| possible(class, Some(hook)));
+        let at = |class| (0..crate::hook::COUNT).filter(move |&hook| possible(class, Some(hook)));
         let is = |class, names: &[&str]| {
             at(class).count() == names.len()
                 && names

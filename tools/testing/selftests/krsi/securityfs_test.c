@@ -4,6 +4,7 @@
  * formats are an interface, see Documentation/admin-guide/LSM/krsi.rst.
  */
 
+#include <limits.h>
 #include <sys/prctl.h>
 #include <sys/utsname.h>
 
@@ -339,6 +340,35 @@ TEST_F(securityfs, default_is_no_denial)
 }
 
 /* However small the reads are, the text is whole. */
+/*
+ * A program can return any value where the hook returns nothing, also the one
+ * that KRSI uses to have the trampoline call the hook's stub.
+ */
+TEST_F(securityfs, any_return_value_counts)
+{
+	const struct bpf_insn insns[] = {
+		{ .code = BPF_ALU | BPF_MOV | BPF_K, .dst_reg = 0, .imm = INT_MIN },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	int i, prog, link, fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	struct line before, after;
+
+	prog = load_insns(insns, ARRAY_SIZE(insns), hook_btf_id("file_set_fowner"), "GPL", 0,
+			  NULL, 0);
+	ASSERT_LE(0, prog);
+	link = attach_fd(prog);
+	ASSERT_LE(0, link);
+	read_line(_metadata, self, "file_set_fowner", &before);
+	for (i = 0; i < 10; i++)
+		EXPECT_EQ(0, fcntl(fd, F_SETOWN, getpid()));
+	read_line(_metadata, self, "file_set_fowner", &after);
+	EXPECT_LE(before.calls + 10, after.calls);
+	EXPECT_EQ(before.denials, after.denials);
+	close(link);
+	close(prog);
+	close(fd);
+}
+
 TEST_F(securityfs, small_reads)
 {
 	static char small[TEXT_SIZE];

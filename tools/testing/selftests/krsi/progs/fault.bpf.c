@@ -85,3 +85,10 @@ int BPF_PROG(other_sleepable, struct file *file)
 	__sync_fetch_and_add(&other_ran[1], 1);
 	return 0;
 }
+
+/* A tracer of the hook's stub. */
+SEC("fentry/bpf_lsm_file_open")
+int BPF_PROG(trace_open, struct file *file)
+{
+	return 0;
+}

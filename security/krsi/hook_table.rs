@@ -1,42 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The LSM hooks: one table for the framework, one of facts, one of state, all in the order of
-//! `lsm_hook_defs.h`.
+//! The tables of hooks, in the order of `lsm_hook_defs.h`: one for the framework, one of facts.
 
 use crate::{
-    programs::List,
-    trampoline::{callback, sleepable_callback, Frame},
+    frame::Frame,
+    hook::{Hook, COUNT},
+    trampoline::{callback, sleepable_callback},
 };
-use kernel::{bindings, lsm, prelude::*, static_key::StaticKeyFalse, sync::atomic::Atomic};
+use kernel::{bindings, lsm, prelude::*, static_key::StaticKeyFalse};
 #[cfg(CONFIG_HAVE_STATIC_CALL)]
 use {crate::trampoline::Target, kernel::static_call::StaticCall};
-
-/// How many hooks this configuration has.
-pub(crate) const COUNT: usize = bindings::krsi_hook_KRSI_HOOK_COUNT as usize;
-
-/// What is known of a hook when the kernel is built.
-pub(crate) trait Hook {
-    /// The hook's place in the tables.
-    const INDEX: usize;
-    /// The verdict that lets the framework ask the next LSM. 0 for void hooks.
-    const DEFAULT: i32;
-    /// Whether the hook returns nothing, so that every program runs and none decides.
-    const VOID: bool;
-    /// The hook's `bpf_lsm_*()` stub, a function of the same type as the hook.
-    const STUB: *const ();
-    /// Calls what the trampoline calls under its guard; see [`Facts::target`].
-    ///
-    /// # Safety
-    ///
-    /// As for [`Target`], with the context in the frame.
-    unsafe fn call_target(frame: &Frame) -> c_uint;
-    /// Calls what the trampoline for programs that sleep calls; see [`Facts::sleepable_target`].
-    ///
-    /// # Safety
-    ///
-    /// As above.
-    unsafe fn call_sleepable_target(frame: &Frame) -> c_uint;
-}
 
 /// [`Hook`], for code that serves all hooks.
 pub(crate) struct Facts {
@@ -63,31 +36,6 @@ pub(crate) struct Facts {
 
 // SAFETY: Never written; the stub's address may be known to everyone.
 unsafe impl Sync for Facts {}
-
-/// What changes of a hook while the system runs.
-///
-/// Written under the lock of [`crate::attach`], read by trampolines at any time.
-pub(crate) struct State {
-    /// The programs that the trampoline runs itself, if any. Null too while `traced`.
-    pub(crate) direct: List,
-    /// All programs attached to the hook, if any, traced or not.
-    pub(crate) all: List,
-    /// Not 0 while the trampoline calls the hook's stub, whose image runs the programs.
-    pub(crate) traced: Atomic<i32>,
-}
-
-impl State {
-    pub(crate) const fn new() -> Self {
-        Self {
-            direct: Atomic::new(core::ptr::null_mut()),
-            all: Atomic::new(core::ptr::null_mut()),
-            traced: Atomic::new(0),
-        }
-    }
-}
-
-/// The state of each hook.
-pub(crate) static STATE: [State; COUNT] = [const { State::new() }; COUNT];
 
 /// Hooks at which no program may run, whatever the BPF core says.
 ///

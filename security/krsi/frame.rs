@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What trampolines lay out for BPF programs.
+
+use core::{
+    cell::UnsafeCell,
+    mem::{offset_of, size_of, MaybeUninit},
+};
+use kernel::{bindings, bpf::RunCtx};
+
+/// The most words of arguments that any hook has; checked when the trampolines are instantiated.
+pub(crate) const MAX_WORDS: usize = 6;
+
+/// The context of BPF programs, as the verifier knows it, and before it the run context of a hook's
+/// only program, or of a chain.
+///
+/// The context has the words of the arguments, then one for the return value of the program before,
+/// which is 0 or no other program would run. At index -1 is the number of argument words, of which
+/// programs are told the lower byte. The rest of that word is KRSI's: see [`Meta`].
+#[repr(C)]
+pub(crate) struct Frame {
+    run_ctx: RunCtx,
+    /// Written by [`Meta::request_stub`], through the pointer that targets get.
+    meta: UnsafeCell<u64>,
+    words: [MaybeUninit<u64>; MAX_WORDS + 1],
+}
+
+// Chains find the context at a fixed offset of the frame.
+const _: () = assert!(offset_of!(Frame, words) == bindings::KRSI_FRAME_CTX as usize);
+
+/// The word before a context of a [`Frame`].
+#[derive(Clone, Copy)]
+pub(crate) struct Meta(u64);
+
+impl Meta {
+    /// The hook returns nothing.
+    const VOID: u64 = 1 << 8;
+    /// The target asks the trampoline to call the hook's stub.
+    const STUB: u64 = 1 << 9;
+    const HOOK_SHIFT: u32 = 16;
+
+    /// A constant that an instruction can have as its operand, which takes no register.
+    const fn new(hook: usize, void: bool, count: usize) -> u64 {
+        assert!(count <= 0xff && hook < 1 << 15);
+        (hook << Self::HOOK_SHIFT) as u64 | if void { Self::VOID } else { 0 } | count as u64
+    }
+
+    /// Reads what is before a context.
+    ///
+    /// # Safety
+    ///
+    /// `ctx` must be the context of a frame.
+    pub(crate) unsafe fn of(ctx: *const u64) -> Self {
+        // SAFETY: The word is in the frame of the context.
+        Self(unsafe { *ctx.sub(1) })
+    }
+
+    /// The hook that the context was made for.
+    pub(crate) fn hook(self) -> usize {
+        (self.0 >> Self::HOOK_SHIFT) as usize
+    }
+
+    /// Whether the hook returns nothing.
+    pub(crate) fn void(self) -> bool {
+        self.0 & Self::VOID != 0
+    }
+
+    /// Has the trampoline call the hook's stub.
+    ///
+    /// A return value cannot ask for that: an extension program may return any.
+    ///
+    /// # Safety
+    ///
+    /// `ctx` must be the context of a frame of the current task.
+    pub(crate) unsafe fn request_stub(self, ctx: *const u64) {
+        // SAFETY: The word is in the frame of the context, in an `UnsafeCell`, and only the current
+        // task accesses the frame.
+        unsafe { ctx.cast_mut().sub(1).write(self.0 | Self::STUB) };
+    }
+}
+
+impl Frame {
+    /// A frame for `count` words of arguments of a hook.
+    #[inline(always)]
+    pub(crate) fn new(hook: usize, void: bool, count: usize) -> Self {
+        let mut words = [MaybeUninit::uninit(); MAX_WORDS + 1];
+        words[count].write(0);
+        Self {
+            run_ctx: RunCtx::new(),
+            meta: UnsafeCell::new(Meta::new(hook, void, count)),
+            words,
+        }
+    }
+
+    /// Puts an argument at word `at` and returns where the next one goes.
+    #[inline(always)]
+    pub(crate) fn put<T: Copy>(&mut self, at: usize, arg: T) -> usize {
+        let next = at + words_of::<T>();
+        // BPF programs can load a word as a whole: no part is left undefined.
+        self.words[next - 1].write(0);
+        // SAFETY: `words_of` words from `at` hold a `T`; `next` is at most `MAX_WORDS`, which the
+        // caller checks when it is compiled.
+        unsafe {
+            let word = self.words.as_mut_ptr().add(at).byte_add(offset::<T>());
+            word.cast::<T>().write_unaligned(arg);
+        }
+        next
+    }
+
+    /// Reads back what was put at word `at`, and says where the next argument is.
+    #[inline(always)]
+    pub(crate) fn take<T: Copy>(&self, at: usize) -> (T, usize) {
+        let next = at + words_of::<T>();
+        // SAFETY: A `T` was put there; programs cannot write to their context.
+        let arg = unsafe {
+            let word = self.words.as_ptr().add(at).byte_add(offset::<T>());
+            word.cast::<T>().read_unaligned()
+        };
+        (arg, next)
+    }
+
+    /// The context of the frame's programs.
+    #[inline(always)]
+    pub(crate) fn ctx(&self) -> *const u64 {
+        // Derived from the whole, since programs look before the words too.
+        // SAFETY: `words` is in the frame.
+        unsafe { (&raw const *self).byte_add(offset_of!(Frame, words)).cast() }
+    }
+
+    /// The run context of the hook's only program, or of a chain.
+    #[inline(always)]
+    pub(crate) fn run_ctx(&self) -> &RunCtx {
+        &self.run_ctx
+    }
+
+    /// Whether the target asked for the hook's stub.
+    #[inline(always)]
+    pub(crate) fn stub_requested(&self) -> bool {
+        // SAFETY: Only the current task accesses the frame.
+        unsafe { *self.meta.get() & Meta::STUB != 0 }
+    }
+}
+
+/// How many words an argument takes: one, or two for the few structures passed by value.
+pub(crate) const fn words_of<T>() -> usize {
+    size_of::<T>().div_ceil(8)
+}
+
+/// Where in its first word an argument begins, in bytes.
+const fn offset<T>() -> usize {
+    offset_of_size(size_of::<T>(), cfg!(target_endian = "big"))
+}
+
+/// Where in its first word an argument of `size` bytes begins, in bytes.
+///
+/// A program loads a narrow argument as a word, as from a register: the value is in the low-order
+/// bytes, which are the last ones on big-endian machines. Larger arguments are laid out as in memory.
+const fn offset_of_size(size: usize, big_endian: bool) -> usize {
+    if big_endian && size < 8 {
+        8 - size
+    } else {
+        0
+    }
+}
+
+#[cfg(CONFIG_SECURITY_KRSI_KUNIT_TEST)]
+#[kernel::macros::kunit_tests(krsi_frame)]
+mod tests {
+    use super::*;
+    use crate::hook;
+
+    /// Reads the word at `index` of a context, as a program would.
+    fn word(frame: &Frame, index: isize) -> u64 {
+        // SAFETY: The tests read words that they or `Frame::new` wrote.
+        unsafe { frame.ctx().offset(index).read() }
+    }
+
+    #[test]
+    fn count_is_before_and_return_value_after_the_arguments() {
+        let mut frame = Frame::new(0, false, 2);
+        let at = frame.put(0, 11u64);
+        frame.put(at, 22u64);
+        assert_eq!(word(&frame, -1), 2);
+        assert_eq!(word(&frame, 0), 11);
+        assert_eq!(word(&frame, 1), 22);
+        assert_eq!(word(&frame, 2), 0);
+    }
+
+    #[test]
+    fn the_hook_is_beyond_what_programs_are_told() {
+        for void in [false, true] {
+            let frame = Frame::new(hook::COUNT - 1, void, MAX_WORDS);
+            // SAFETY: The context is the frame's.
+            let meta = unsafe { Meta::of(frame.ctx()) };
+
+            assert_eq!(word(&frame, -1) & 0xff, MAX_WORDS as u64);
+            assert_eq!(meta.hook(), hook::COUNT - 1);
+            assert_eq!(meta.void(), void);
+        }
+    }
+
+    #[test]
+    fn the_stub_can_be_requested() {
+        let frame = Frame::new(hook::COUNT - 1, true, 3);
+        // SAFETY: The context is the frame's.
+        let meta = unsafe { Meta::of(frame.ctx()) };
+
+        assert!(!frame.stub_requested());
+        // SAFETY: The context is the frame's.
+        unsafe { meta.request_stub(frame.ctx()) };
+        assert!(frame.stub_requested());
+        assert_eq!(word(&frame, -1) & 0xff, 3);
+    }
+
+    #[test]
+    fn narrow_arguments_leave_no_garbage() {
+        let mut frame = Frame::new(0, false, 4);
+        let at = frame.put(0, -1i32);
+        let at = frame.put(at, true);
+        let at = frame.put(at, 0xffffu16);
+        frame.put(at, 0u8);
+        assert_eq!(word(&frame, 0), 0xffff_ffff);
+        assert_eq!(word(&frame, 1), 1);
+        assert_eq!(word(&frame, 2), 0xffff);
+        assert_eq!(word(&frame, 3), 0);
+        assert_eq!(frame.take::<i32>(0), (-1, 1));
+        assert_eq!(frame.take::<bool>(1), (true, 2));
+    }
+
+    /// What a program loads if `value`, of `SIZE` bytes, was put into a word.
+    fn loaded<const SIZE: usize>(value: [u8; SIZE], big_endian: bool) -> u64 {
+        let mut word = [0; 8];
+        let at = offset_of_size(SIZE, big_endian);
+
+        word[at..at + SIZE].copy_from_slice(&value);
+        if big_endian {
+            u64::from_be_bytes(word)
+        } else {
+            u64::from_le_bytes(word)
+        }
+    }
+
+    #[test]
+    fn narrow_arguments_are_zero_extended_on_every_machine() {
+        assert_eq!(loaded(0x1234_5678u32.to_be_bytes(), true), 0x1234_5678);
+        assert_eq!(loaded(0x1234_5678u32.to_le_bytes(), false), 0x1234_5678);
+        assert_eq!(loaded(0xfffeu16.to_be_bytes(), true), 0xfffe);
+        assert_eq!(loaded(1u8.to_be_bytes(), true), 1);
+        assert_eq!(loaded(u64::MAX.to_be_bytes(), true), u64::MAX);
+        assert_eq!(offset_of_size(16, true), 0);
+    }
+
+    #[test]
+    fn sixteen_bytes_take_two_words() {
+        let mut frame = Frame::new(0, false, 4);
+        let at = frame.put(0, 1u64);
+        let at = frame.put(at, (0x1111_2222_3333_4444u64, true));
+        assert_eq!(at, 3);
+        frame.put(at, 5u64);
+        assert_eq!(word(&frame, 0), 1);
+        assert_eq!(word(&frame, 1), 0x1111_2222_3333_4444);
+        assert_eq!(
+            frame.take::<(u64, bool)>(1),
+            ((0x1111_2222_3333_4444, true), 3)
+        );
+        assert_eq!(word(&frame, 3), 5);
+        assert_eq!(word(&frame, 4), 0);
+    }
+
+    #[test]
+    fn hooks_without_arguments_have_a_context() {
+        let frame = Frame::new(0, false, 0);
+        assert_eq!(word(&frame, -1), 0);
+        assert_eq!(word(&frame, 0), 0);
+    }
+}
