@@ -166,8 +166,26 @@ struct krsi_chain {
 extern const struct krsi_chain krsi_chains[KRSI_CHAINS];
 #endif
 
+/**
+ * struct krsi_shim - the program that runs a hook's programs from the image of
+ * the hook's stub
+ * @link: what attaches it; link.trampoline is set while the image is to be removed
+ * @rcu: for the grace period before that
+ * @work: what removes it then
+ * @left_again: the stub was traced and left again since @rcu was queued
+ *
+ * Protected by the lock of the stub's trampoline.
+ */
+struct krsi_shim {
+	struct bpf_shim_tramp_link link;
+	struct rcu_head rcu;
+	struct work_struct work;
+	bool left_again;
+};
+
 /* C: kernel/bpf/krsi.c */
-struct bpf_tramp_node *krsi_shim_get(unsigned int hook);
+struct krsi_shim *krsi_shim_find(unsigned int hook);
+struct krsi_shim *krsi_shim_get(unsigned int hook);
 bool krsi_hook_sleepable(unsigned int hook);
 int krsi_hook_by_id(u32 btf_id);
 u32 krsi_hook_proto(unsigned int hook);

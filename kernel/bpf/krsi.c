@@ -122,10 +122,10 @@ static unsigned int krsi_shim_run(const void *ctx, const struct bpf_insn *insn)
 static const struct bpf_link_ops krsi_shim_lops = {
 };
 
-static struct bpf_shim_tramp_link *krsi_shim_alloc(unsigned int hook)
+static struct krsi_shim *krsi_shim_alloc(unsigned int hook)
 {
 	struct btf *btf = bpf_get_btf_vmlinux();
-	struct bpf_shim_tramp_link *shim;
+	struct krsi_shim *shim;
 	const struct btf_type *func;
 	struct bpf_prog *prog;
 
@@ -153,28 +153,40 @@ static struct bpf_shim_tramp_link *krsi_shim_alloc(unsigned int hook)
 	prog->aux->attach_btf = btf;
 	btf_get(btf);
 	bpf_prog_inc(prog);
-	bpf_tramp_link_init(&shim->link, BPF_LINK_TYPE_UNSPEC, &krsi_shim_lops,
-			    prog, BPF_LSM_MAC, hook);
+	bpf_tramp_link_init(&shim->link.link, BPF_LINK_TYPE_UNSPEC,
+			    &krsi_shim_lops, prog, BPF_LSM_MAC, hook);
 	return shim;
 }
 
 /*
- * One a hook, made when its stub is first traced and kept for ever: tasks can
- * stay in an image that calls it for any length of time.
+ * One per hook, allocated when its stub is first traced and never freed: tasks
+ * can stay in an image that calls it for any length of time.
  */
-static struct bpf_shim_tramp_link *krsi_shims[KRSI_HOOK_COUNT];
+static struct krsi_shim *krsi_shims[KRSI_HOOK_COUNT];
+
+/**
+ * krsi_shim_find - the stand-in program of a hook, if there is one
+ * @hook: an enum krsi_hook
+ *
+ * Context: any. The caller holds the lock of the stub's trampoline.
+ * Return: as krsi_shim_get(), or NULL if that was not called yet.
+ */
+struct krsi_shim *krsi_shim_find(unsigned int hook)
+{
+	return krsi_shims[hook];
+}
 
 /**
  * krsi_shim_get - the stand-in program of a hook
  * @hook: an enum krsi_hook
  *
  * Context: may sleep. The caller holds the lock of the stub's trampoline.
- * Return: the node that stands for KRSI's programs on the stub's trampoline,
+ * Return: the shim that stands for KRSI's programs on the stub's trampoline,
  * or NULL when memory or BTF is missing.
  */
-struct bpf_tramp_node *krsi_shim_get(unsigned int hook)
+struct krsi_shim *krsi_shim_get(unsigned int hook)
 {
 	if (!krsi_shims[hook])
 		krsi_shims[hook] = krsi_shim_alloc(hook);
-	return krsi_shims[hook] ? &krsi_shims[hook]->link.node : NULL;
+	return krsi_shims[hook];
 }

@@ -4,6 +4,7 @@
  * not LSM programs are attached, and see what those decided.
  */
 
+#include <limits.h>
 #include <sys/prctl.h>
 
 #include "common.h"
@@ -245,6 +246,46 @@ TEST_F(tracing, lsm_outlives_tracing)
 	EXPECT_EQ(-EPERM, call(self));
 	EXPECT_EQ(1, self->bss->ran[LSM]);
 	EXPECT_EQ(0, self->bss->ran[FEXIT]);
+}
+
+static long long now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000LL + now.tv_nsec / 1000;
+}
+
+/*
+ * Closing the last tracer of a hook waits for no grace period, and tracers that
+ * come before one has passed find everything in order.
+ */
+TEST_F(tracing, last_tracer_leaves_at_once)
+{
+	long long took, least = LLONG_MAX;
+	int i, link;
+
+	attach(_metadata, self, self->skel->progs.lsm);
+	for (i = 0; i < 30; i++) {
+		self->bss->verdict[LSM] = -(i % 2);
+		link = attach(_metadata, self, self->skel->progs.fentry);
+		EXPECT_EQ(i % 2 ? -EPERM : getpgid(0), call(self));
+		EXPECT_EQ(1, self->bss->ran[FENTRY]);
+		EXPECT_EQ(2, self->bss->ran[LSM]);
+		took = now_us();
+		detach(_metadata, self, link);
+		took = now_us() - took;
+		self->links--;
+		if (took < least)
+			least = took;
+		EXPECT_EQ(i % 2 ? -EPERM : getpgid(0), call(self));
+		EXPECT_EQ(0, self->bss->ran[FENTRY]);
+		EXPECT_EQ(1, self->bss->ran[LSM]);
+		if (i >= 20) /* The image is gone, or about to. */
+			usleep(i * 5000);
+	}
+	EXPECT_GT(10000, least);
+	TH_LOG("at least %lld us", least);
 }
 
 /* On a void hook LSM programs and exits are one list, the newest first. */
