@@ -51,6 +51,28 @@ enum krsi_path_flags {
 };
 
 /**
+ * enum krsi_arg_flags - what argument a program looks for
+ * @KRSI_ARG_PREFIX: one that begins with the text, instead of one that equals it
+ */
+enum krsi_arg_flags {
+	KRSI_ARG_PREFIX = 1,
+};
+
+/**
+ * struct krsi_arg_cursor - how far a program has read the arguments
+ * @off: offset of the next argument
+ * @index: number of the next argument
+ * @start: which area the two are about
+ *
+ * Programs begin with zeroes and leave the rest to krsi_bprm_next_arg().
+ */
+struct krsi_arg_cursor {
+	u64 off;
+	u32 index;
+	u32 start;
+};
+
+/**
  * struct krsi_dentry - a directory entry that RCU alone keeps
  * @dentry: the entry
  *
@@ -107,11 +129,15 @@ unsigned int krsi_run_list(const void *ctx, const struct bpf_insn *unset);
 unsigned int krsi_run_sleepable_list(const void *ctx,
 				     const struct bpf_insn *unset);
 
-/* Rust: security/krsi/exec.rs; see the kfuncs in kernel/bpf/krsi_exec.c */
+/* Rust: security/krsi/exec/mod.rs; see the kfuncs in kernel/bpf/krsi_exec.c */
 s64 krsi_exec_read(const struct linux_binprm *bprm, u64 off, void *dst,
 		   u32 size);
 s64 krsi_exec_arg(const struct linux_binprm *bprm, u32 index, void *dst,
 		  u32 size);
+s64 krsi_exec_next_arg(const struct linux_binprm *bprm,
+		       struct krsi_arg_cursor *cursor, void *dst, u32 size);
+s64 krsi_exec_find_arg(const struct linux_binprm *bprm, u32 from,
+		       const char *text, u32 size, u64 flags);
 s64 krsi_exec_env(const struct linux_binprm *bprm, const char *name, void *dst,
 		  u32 size);
 s64 krsi_exec_dump(const struct linux_binprm *bprm, struct bpf_map *map,

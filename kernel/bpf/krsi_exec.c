@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The kfuncs that read the arguments and the environment of a program that is
- * about to run. What they do is in security/krsi/exec.rs; here is what has to
+ * about to run. What they do is in security/krsi/exec/; here is what has to
  * be C: their BTF, and who may call them.
  */
 
@@ -54,6 +54,52 @@ __bpf_kfunc s64 krsi_bprm_arg(struct linux_binprm *bprm, u32 index, char *dst,
 }
 
 /**
+ * krsi_bprm_next_arg - get the arguments one after the other
+ * @bprm: the program that is about to run, the hook's argument
+ * @cursor: which argument is next; all zero for the first one. Moved to the one
+ * after it on success, left alone on error
+ * @dst: as for krsi_bprm_arg()
+ * @dst__sz: as for krsi_bprm_arg()
+ *
+ * A loop takes time in proportion to the arguments' length, while krsi_bprm_arg()
+ * walks from the first argument each time. A cursor is good for one call of a
+ * hook.
+ *
+ * Context: sleeps.
+ * Return: as krsi_bprm_arg(): -ENOENT after the last argument; -EINVAL too, if no
+ * argument begins at the cursor or it is of another area of arguments.
+ */
+__bpf_kfunc s64 krsi_bprm_next_arg(struct linux_binprm *bprm,
+				   struct krsi_arg_cursor *cursor, char *dst,
+				   u32 dst__sz)
+{
+	return krsi_exec_next_arg(bprm, cursor, dst, dst__sz);
+}
+
+/**
+ * krsi_bprm_find_arg - find an argument
+ * @bprm: the program that is about to run, the hook's argument
+ * @from: number of the first argument to look at
+ * @text: what to look for, up to a NUL or whole
+ * @text__sz: size of @text in bytes
+ * @flags: of enum krsi_arg_flags
+ *
+ * Looks at all arguments from @from on, whatever their number and length, in one
+ * pass. Without flags, an argument is found if it equals @text.
+ *
+ * Context: sleeps.
+ * Return: the number of the first argument that is found; -ENOENT if there is
+ * none; -EINVAL for unknown flags; -ENOMEM; else as krsi_bprm_arg().
+ */
+__bpf_kfunc s64 krsi_bprm_find_arg(struct linux_binprm *bprm, u32 from,
+				   const char *text, u32 text__sz, u64 flags)
+{
+	BTF_TYPE_EMIT_ENUM(KRSI_ARG_PREFIX);
+
+	return krsi_exec_find_arg(bprm, from, text, text__sz, flags);
+}
+
+/**
  * krsi_bprm_env - get the value of an environment variable
  * @bprm: the program that is about to run, the hook's argument
  * @name__str: name of the variable
@@ -102,6 +148,8 @@ __bpf_kfunc_end_defs();
 BTF_KFUNCS_START(krsi_exec_kfuncs)
 BTF_ID_FLAGS(func, krsi_bprm_read, KF_SLEEPABLE)
 BTF_ID_FLAGS(func, krsi_bprm_arg, KF_SLEEPABLE)
+BTF_ID_FLAGS(func, krsi_bprm_next_arg, KF_SLEEPABLE)
+BTF_ID_FLAGS(func, krsi_bprm_find_arg, KF_SLEEPABLE)
 BTF_ID_FLAGS(func, krsi_bprm_env, KF_SLEEPABLE)
 BTF_ID_FLAGS(func, krsi_bprm_dump, KF_SLEEPABLE)
 BTF_KFUNCS_END(krsi_exec_kfuncs)

@@ -10,7 +10,7 @@
 //! and nothing here calls a hook, but audit's own filter does: see [`krsi_audit_allowed`]. Nor may
 //! it take a lock that a caller of some hook holds: see [`PATHS`].
 
-use crate::{hook, hook_table, path};
+use crate::{hook, hook_table, path, text};
 use core::ptr::NonNull;
 use kernel::{
     audit::{self, NoRecord, Record},
@@ -26,8 +26,12 @@ use kernel::{
 /// is 8970 bytes; the rest of the record is less than 800.
 const TEXTS_MAX: usize = 8100;
 
-/// How much of a text is looked at.
+/// How much of a text is kept.
 const TEXT_MAX: usize = 4096;
+
+/// How far the end of a text is looked for, which bounds the time in an atomic hook. The length of
+/// a longer one is recorded as this.
+const LOOK_MAX: usize = 1 << 16;
 
 const EVENT_SIZE: usize = size_of::<bindings::krsi_audit_event>();
 
@@ -335,26 +339,20 @@ impl Texts<'_> {
     }
 }
 
-/// Copies a text, so that nobody changes it after it was looked at. Returns what there is room for
-/// and how long the text is.
+/// Copies a text. Returns what there is room for, and the length, which is [`LOOK_MAX`] at most.
 ///
 /// # Safety
 ///
-/// `from` must be readable, though others may write there.
+/// `from` must be readable, though other CPUs may write there.
 unsafe fn copy(to: &mut [u8], from: NonNull<[u8]>) -> (&[u8], usize) {
-    let start = from.as_ptr().cast::<u8>();
-    let len = (0..from.len())
-        // SAFETY: By the safety requirements.
-        .position(|i| unsafe { start.add(i).read_volatile() } == 0)
-        .unwrap_or(from.len());
-    let kept = len.min(to.len());
-    for (i, byte) in to[..kept].iter_mut().enumerate() {
-        // SAFETY: As above.
-        *byte = unsafe { start.add(i).read_volatile() };
-    }
-    // A text that became shorter meanwhile ends there.
-    let end = to[..kept].iter().position(|byte| *byte == 0);
-    (&to[..end.unwrap_or(kept)], end.unwrap_or(len))
+    // SAFETY: The caller says that it is readable.
+    let (len, room) = (unsafe { text::len(from, LOOK_MAX) }, to.len());
+    // SAFETY: The caller says that it is readable.
+    let text = unsafe { text::copy(to, from) };
+    // One that was cut short meanwhile is not longer than what was copied.
+    let len = if text.len() < room { text.len() } else { len };
+
+    (text, len)
 }
 
 #[kernel::macros::kunit_tests(krsi_audit)]
@@ -411,5 +409,19 @@ mod tests {
         check(b"ab\0c", b"ab", 2);
         check(b"abcd", b"abcd", 4);
         check(b"abcde\0", b"abcd", 5);
+    }
+
+    #[test]
+    fn the_end_of_a_text_is_not_looked_for_far_away() -> Result {
+        let mut bytes = KVec::from_elem(b'x', LOOK_MAX + 100, GFP_KERNEL)?;
+        let mut to = [0; 4];
+        let len = |bytes: &[u8], to: &mut [u8]| {
+            // SAFETY: A slice is readable.
+            unsafe { copy(to, NonNull::from(bytes)) }.1
+        };
+        assert_eq!(len(&bytes, &mut to), LOOK_MAX);
+        bytes[LOOK_MAX - 1] = 0;
+        assert_eq!(len(&bytes, &mut to), LOOK_MAX - 1);
+        Ok(())
     }
 }

@@ -24,6 +24,7 @@
 //! - [`path`]: paths for programs
 //! - [`refs`]: pointers that programs can read but not use
 //! - [`securityfs`]: what is in force, for people and tools
+//! - [`text`]: texts in the memory of programs
 
 mod active;
 mod attach;
@@ -43,6 +44,7 @@ mod path;
 mod programs;
 mod refs;
 mod securityfs;
+mod text;
 mod trace;
 mod trampoline;
 

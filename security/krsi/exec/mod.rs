@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What programs can ask about a program that is about to run: its arguments and its environment.
+//!
+//! The bodies of the kfuncs in `kernel/bpf/krsi_exec.c`, which describe them. What they read was
+//! copied from user space already, and nobody can change it any more.
+//!
+//! While it was copied, another task could: a string's NUL can have gone, and there can be others.
+//! So the strings are told apart as `execve()` will tell them apart for the program, by walking
+//! from the first: what a policy sees is what the program gets, wherever the strings end.
+//!
+//! - [`strings`]: the strings, one after the other
+//! - [`scan`]: looking through bytes that come in chunks
+//! - [`dump`]: all of them, for user space
+
+mod dump;
+mod scan;
+mod strings;
+
+use crate::text;
+use core::ptr::NonNull;
+use dump::{dump, Events, Ring};
+use kernel::{bindings, binprm::Binprm, bpf::map::Map, page::PAGE_SIZE, prelude::*};
+use strings::{Cursor, Strings};
+
+pub(crate) use dump::dumps_lost;
+
+/// Length of the longest string that `execve()` takes, without its NUL: `MAX_ARG_STRLEN`.
+const STRING_MAX: usize = PAGE_SIZE * 32 - 1;
+
+/// See `krsi_bprm_read()`.
+///
+/// # Safety
+///
+/// `bprm` must be the argument of the hook that the current task is in, one that comes before
+/// `bprm_committing_creds`, and `size` bytes at `dst` must be a BPF program's to write.
+#[export]
+pub(crate) unsafe extern "C" fn krsi_exec_read(
+    bprm: *const bindings::linux_binprm,
+    off: u64,
+    dst: *mut c_void,
+    size: u32,
+) -> i64 {
+    // SAFETY: By the safety requirements.
+    let (bprm, mut dst) = unsafe { (Binprm::from_raw(bprm), Output::new(dst, size)) };
+
+    let result = Strings::new(bprm).and_then(|mut strings| strings.read(off, &mut dst));
+    dst.finish(result)
+}
+
+/// See `krsi_bprm_arg()`.
+///
+/// # Safety
+///
+/// As [`krsi_exec_read`].
+#[export]
+pub(crate) unsafe extern "C" fn krsi_exec_arg(
+    bprm: *const bindings::linux_binprm,
+    index: u32,
+    dst: *mut c_void,
+    size: u32,
+) -> i64 {
+    // SAFETY: By the safety requirements.
+    let (bprm, mut dst) = unsafe { (Binprm::from_raw(bprm), Output::new(dst, size)) };
+
+    let result = Strings::new(bprm).and_then(|mut strings| strings.arg(index, &mut dst));
+    dst.finish(result)
+}
+
+/// See `krsi_bprm_next_arg()`.
+///
+/// # Safety
+///
+/// As [`krsi_exec_read`], and `cursor` must be a BPF program's to write.
+#[export]
+pub(crate) unsafe extern "C" fn krsi_exec_next_arg(
+    bprm: *const bindings::linux_binprm,
+    cursor: *mut bindings::krsi_arg_cursor,
+    dst: *mut c_void,
+    size: u32,
+) -> i64 {
+    // SAFETY: The caller passes the hook's argument, and memory of that size.
+    let (bprm, mut dst) = unsafe { (Binprm::from_raw(bprm), Output::new(dst, size)) };
+    // SAFETY: The caller passes memory of the program, which need not be aligned. It is read once:
+    // other programs may write a cursor in a map meanwhile.
+    let old = Cursor::from_raw(unsafe { cursor.read_unaligned() });
+
+    let result = Strings::new(bprm).and_then(|mut strings| strings.next_arg(old, &mut dst));
+    dst.finish(result.map(|(len, next)| {
+        // SAFETY: The program's memory, as for the read.
+        unsafe { cursor.write_unaligned(next.into_raw()) };
+        len
+    }))
+}
+
+/// See `krsi_bprm_find_arg()`.
+///
+/// # Safety
+///
+/// As [`krsi_exec_read`], and `size` bytes at `text` must be readable, though other CPUs may write
+/// them.
+#[export]
+pub(crate) unsafe extern "C" fn krsi_exec_find_arg(
+    bprm: *const bindings::linux_binprm,
+    from: u32,
+    text: *const c_char,
+    size: u32,
+    flags: u64,
+) -> i64 {
+    // SAFETY: The caller passes the hook's argument.
+    let bprm = unsafe { Binprm::from_raw(bprm) };
+    let Some(text) = NonNull::new(text.cast_mut().cast::<u8>()) else {
+        return EINVAL.to_errno().into();
+    };
+    let text = NonNull::slice_from_raw_parts(text, size as usize);
+
+    // SAFETY: The caller passes readable memory of that size.
+    unsafe { find_arg(bprm, from, text, flags) }
+        .map_or_else(|e| e.to_errno().into(), |index| index as i64)
+}
+
+/// # Safety
+///
+/// `text` must be readable, though other CPUs may write there.
+unsafe fn find_arg(bprm: &Binprm, from: u32, text: NonNull<[u8]>, flags: u64) -> Result<u64> {
+    const PREFIX: u64 = bindings::krsi_arg_flags_KRSI_ARG_PREFIX as u64;
+
+    if flags & !PREFIX != 0 {
+        return Err(EINVAL);
+    }
+    let mut strings = Strings::new(bprm)?;
+    // SAFETY: The caller says that it is readable.
+    let len = unsafe { text::len(text, STRING_MAX + 1) };
+    if len > STRING_MAX {
+        // No argument is so long.
+        return Err(ENOENT);
+    }
+    // A copy, which does not change while it is compared.
+    let mut copy = KVec::from_elem(0, len, GFP_KERNEL)?;
+    // SAFETY: The caller says that it is readable.
+    let text = unsafe { text::copy(&mut copy, text) };
+    strings.find_arg(from, text, flags & PREFIX != 0)
+}
+
+/// See `krsi_bprm_env()`.
+///
+/// # Safety
+///
+/// As [`krsi_exec_read`], and `name` must be a C string that does not change.
+#[export]
+pub(crate) unsafe extern "C" fn krsi_exec_env(
+    bprm: *const bindings::linux_binprm,
+    name: *const c_char,
+    dst: *mut c_void,
+    size: u32,
+) -> i64 {
+    // SAFETY: By the safety requirements.
+    let (bprm, mut dst) = unsafe { (Binprm::from_raw(bprm), Output::new(dst, size)) };
+    // SAFETY: By the safety requirements.
+    let name = unsafe { CStr::from_char_ptr(name) }.to_bytes();
+
+    let result = Strings::new(bprm).and_then(|mut strings| strings.env(name, &mut dst));
+    dst.finish(result)
+}
+
+/// See `krsi_bprm_dump()`.
+///
+/// # Safety
+///
+/// As [`krsi_exec_read`], and `map` must be a map that the program has a reference to.
+#[export]
+pub(crate) unsafe extern "C" fn krsi_exec_dump(
+    bprm: *const bindings::linux_binprm,
+    map: *mut bindings::bpf_map,
+    flags: u64,
+) -> i64 {
+    // SAFETY: By the safety requirements.
+    let (bprm, map) = unsafe { (Binprm::from_raw(bprm), Map::from_raw(map)) };
+
+    let result = if let Some(ring) = map.ring_buffer() {
+        Ring::new(ring, flags).and_then(|mut ring| dump(bprm, &mut ring))
+    } else if let Some(events) = map.perf_events() {
+        Events::new(events, flags).and_then(|mut events| dump(bprm, &mut events))
+    } else {
+        Err(EINVAL)
+    };
+    result.map_or_else(|e| e.to_errno().into(), |id| id as i64)
+}
+
+/// Memory that a BPF program wants filled.
+///
+/// # Invariants
+///
+/// `size` bytes at `ptr` can be written. Others may write them too, if the memory is a map's.
+struct Output {
+    ptr: *mut u8,
+    size: usize,
+}
+
+impl Output {
+    /// # Safety
+    ///
+    /// `size` bytes at `ptr` must be a BPF program's to write.
+    unsafe fn new(ptr: *mut c_void, size: u32) -> Self {
+        // INVARIANT: By the safety requirements.
+        Self {
+            ptr: ptr.cast(),
+            size: size as usize,
+        }
+    }
+
+    /// Writes what fits of `bytes` at `offset`.
+    fn put(&mut self, offset: usize, bytes: &[u8]) {
+        if offset < self.size {
+            let len = bytes.len().min(self.size - offset);
+            // SAFETY: By the type invariant, and `offset + len` is in the memory, which no page of
+            // the new program is in.
+            unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), self.ptr.add(offset), len) };
+        }
+    }
+
+    /// Ends a string that has `len` bytes, or as many as fit.
+    fn terminate(&mut self, len: usize) {
+        if self.size > 0 {
+            self.put(len.min(self.size - 1), &[0]);
+        }
+    }
+
+    /// The value that the kfunc returns. What was written before an error must not pass for data.
+    fn finish(self, result: Result<usize>) -> i64 {
+        match result {
+            Ok(len) => len as i64,
+            Err(e) => {
+                // SAFETY: By the type invariant.
+                unsafe { core::ptr::write_bytes(self.ptr, 0, self.size) };
+                e.to_errno().into()
+            }
+        }
+    }
+}
