@@ -44,10 +44,14 @@ enum krsi_hook {
  * @KRSI_PATH_TASK_ROOT: from the root of the current task, as the task would name
  * it, instead of from the root of the mount namespace
  * @KRSI_PATH_DELETED: if it was deleted, the path that it had, instead of an error
+ * @KRSI_PATH_TRUSTED_MOUNT: an error if an unprivileged user can have made the
+ * mount, and so have chosen the path. For policies that allow by path. Not together
+ * with %KRSI_PATH_TASK_ROOT: users choose that root
  */
 enum krsi_path_flags {
 	KRSI_PATH_TASK_ROOT = 1,
 	KRSI_PATH_DELETED = 2,
+	KRSI_PATH_TRUSTED_MOUNT = 4,
 };
 
 /**

@@ -21,15 +21,21 @@ __bpf_kfunc_start_defs();
  * On success @dst has the whole path with a NUL, and zeroes behind it. On error
  * it has zeroes, so the empty string.
  *
+ * A path is not an identity: in a user namespace, any user can mount any file at
+ * any path. Compare with %KRSI_PATH_TRUSTED_MOUNT to allow something.
+ *
  * Context: hooks in process context without spinlocks; does not sleep.
  * Return: the length with the NUL, or
- * * -EINVAL: unknown flags, or @dst__sz is 0
+ * * -EINVAL: flags that are unknown or exclude each other, or @dst__sz is 0
  * * -ENAMETOOLONG: @dst is too small
  * * -ENOENT: it was deleted, and %KRSI_PATH_DELETED was not given
- * * -EOPNOTSUPP: it is on no tree: pipes, sockets, anonymous files
+ * * -EOPNOTSUPP: it never has a path: pipes, sockets, anonymous files, and what is
+ *   on a mount that the kernel keeps to itself
  * * -EXDEV: it is not below the root
- * * -ESTALE: its mount is in no mount namespace
+ * * -ESTALE: its mount was unmounted, or is not attached yet
  * * -ESRCH: the current task is exiting and has no root
+ * * -EPERM: an unprivileged user can have made the mount, and
+ *   %KRSI_PATH_TRUSTED_MOUNT was given
  */
 __bpf_kfunc s64 krsi_path(const struct path *path, char *dst, u32 dst__sz,
 			  u64 flags)

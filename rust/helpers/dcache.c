@@ -3,9 +3,12 @@
 #include <linux/dcache.h>
 #include <linux/fs.h>
 #include <linux/fs_struct.h>
+#include <linux/magic.h>
+#include <linux/mnt_namespace.h>
 #include <linux/mount.h>
 #include <linux/sched.h>
 #include <linux/seqlock.h>
+#include <linux/user_namespace.h>
 
 __rust_helper bool rust_helper_d_unlinked(const struct dentry *dentry)
 {
@@ -21,6 +24,23 @@ __rust_helper const struct path *
 rust_helper_file_user_path(const struct file *file)
 {
 	return file_user_path(file);
+}
+
+/* To be called under RCU. */
+__rust_helper const struct user_namespace *
+rust_helper_mnt_owner_rcu(struct vfsmount *mnt)
+{
+	return mnt_owner_rcu(mnt);
+}
+
+/* Whether root made the superblock, and nothing else can have. */
+__rust_helper bool rust_helper_sb_made_by_root(const struct super_block *sb)
+{
+	/* fusermount mounts this type for any user. */
+	if (sb->s_magic == FUSE_SUPER_MAGIC &&
+	    sb->s_type->fs_flags & FS_USERNS_MOUNT)
+		return false;
+	return sb->s_user_ns == &init_user_ns;
 }
 
 /* To be called under RCU, which keeps what is found. False if there is none. */

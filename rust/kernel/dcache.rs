@@ -107,10 +107,25 @@ pub enum NoPath {
     TooLong,
     /// The place is on a mount, but not below the root.
     Outside,
-    /// The mount is in no mount namespace: it was unmounted, or never attached.
+    /// The mount is in no mount namespace: it was unmounted, or is not attached yet.
     Detached,
+    /// The kernel keeps the mount to itself: it never is in a mount namespace.
+    Internal,
     /// The current task has no root any more: it is exiting.
     NoRoot,
+}
+
+/// Who can have made a mount.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MountOwner {
+    /// The kernel, which keeps it to itself.
+    Kernel,
+    /// Privileged tasks of the initial user namespace only.
+    Root,
+    /// Any user: in a user namespace of its own, or by way of FUSE.
+    AnyUser,
+    /// It is in no mount namespace.
+    None,
 }
 
 impl Path {
@@ -177,6 +192,34 @@ impl Path {
         }
     }
 
+    /// Who can have made the mount. It is [`MountOwner::None`] for a file that was not opened yet.
+    ///
+    /// A mount that was attached stays in its mount namespace until it is unmounted.
+    pub fn mount_owner(&self) -> MountOwner {
+        // SAFETY: By the type invariant.
+        let mnt = unsafe { (*self.0.get()).mnt };
+        if mnt.is_null() {
+            return MountOwner::None;
+        }
+        let guard = rcu::read_lock();
+        // SAFETY: The mount is valid by the type invariant, and this is an RCU section.
+        let owner = unsafe { bindings::mnt_owner_rcu(mnt) };
+        drop(guard);
+        if owner.is_null() {
+            return MountOwner::None;
+        }
+        if crate::error::from_err_ptr(owner.cast_mut()).is_err() {
+            return MountOwner::Kernel;
+        }
+        // SAFETY: A mount has its superblock for as long as it is valid.
+        let by_root = unsafe { bindings::sb_made_by_root((*mnt).mnt_sb) };
+        if by_root && ptr::eq(owner, &raw const bindings::init_user_ns) {
+            MountOwner::Root
+        } else {
+            MountOwner::AnyUser
+        }
+    }
+
     /// Writes the path from the root of the mount's namespace to the end of `buffer`.
     ///
     /// Returns where in the buffer it begins; it ends with a NUL at the buffer's end. Renames and
@@ -218,6 +261,9 @@ impl Path {
 
     /// Why the root of a mount namespace is not above this.
     fn unreachable(&self) -> NoPath {
+        if self.mount_owner() == MountOwner::Kernel {
+            return NoPath::Internal;
+        }
         // SAFETY: By the type invariant.
         let moved_away = unsafe {
             let path = *self.0.get();

@@ -9,7 +9,7 @@ use crate::hook_table;
 use core::ptr::NonNull;
 use kernel::{
     bindings,
-    dcache::{Buffer, Dentry, NoPath, Path},
+    dcache::{Buffer, Dentry, MountOwner, NoPath, Path},
     ffi::{c_char, c_uint},
     fs::File,
     prelude::*,
@@ -64,6 +64,8 @@ struct Wanted {
     task_root: bool,
     /// Where the file was, if it was deleted.
     deleted: bool,
+    /// An error if an unprivileged user can have made the mount.
+    trusted_mount: bool,
 }
 
 impl Wanted {
@@ -71,12 +73,17 @@ impl Wanted {
         const TASK_ROOT: u64 = bindings::krsi_path_flags_KRSI_PATH_TASK_ROOT as u64;
         const DELETED: u64 = bindings::krsi_path_flags_KRSI_PATH_DELETED as u64;
 
-        if flags & !(TASK_ROOT | DELETED) != 0 {
+        const TRUSTED_MOUNT: u64 = bindings::krsi_path_flags_KRSI_PATH_TRUSTED_MOUNT as u64;
+
+        // Any user can have a root of its own in a user namespace.
+        let chosen = TASK_ROOT | TRUSTED_MOUNT;
+        if flags & !(TASK_ROOT | DELETED | TRUSTED_MOUNT) != 0 || flags & chosen == chosen {
             return Err(EINVAL);
         }
         Ok(Self {
             task_root: flags & TASK_ROOT != 0,
             deleted: flags & DELETED != 0,
+            trusted_mount: flags & TRUSTED_MOUNT != 0,
         })
     }
 }
@@ -126,6 +133,7 @@ fn error(why: NoPath) -> Error {
         NoPath::TooLong => ENAMETOOLONG,
         NoPath::Outside => EXDEV,
         NoPath::Detached => ESTALE,
+        NoPath::Internal => EOPNOTSUPP,
         NoPath::NoRoot => ESRCH,
     }
 }
@@ -140,6 +148,15 @@ fn write(path: &Path, dst: &Dst, wanted: Wanted) -> Result<usize> {
         path.absolute(dst.0)
     }
     .map_err(error)?;
+    // After: a mount that had a path was attached, and never gets into another namespace.
+    if wanted.trusted_mount {
+        match path.mount_owner() {
+            MountOwner::Root => (),
+            MountOwner::AnyUser => return Err(EPERM),
+            MountOwner::Kernel => return Err(EOPNOTSUPP),
+            MountOwner::None => return Err(ESTALE),
+        }
+    }
     // After: a name that is there now was there before.
     if !wanted.deleted && path.dentry().is_some_and(Dentry::is_deleted) {
         return Err(ENOENT);
@@ -174,14 +191,8 @@ unsafe fn answer(
 
 /// Writes the path of a file or directory to `dst`, with a NUL.
 ///
-/// Process context without spinlocks; does not sleep. Returns the length with the NUL, or
-/// - `-EINVAL`: unknown flags, or no buffer
-/// - `-ENAMETOOLONG`: `dst` is too small
-/// - `-ENOENT`: it was deleted, and `KRSI_PATH_DELETED` was not given
-/// - `-EOPNOTSUPP`: it is on no tree: pipes, sockets, anonymous files
-/// - `-EXDEV`: it is not below the root
-/// - `-ESTALE`: its mount is in no mount namespace
-/// - `-ESRCH`: the current task is exiting and has no root
+/// Process context without spinlocks; does not sleep. Returns the length with the NUL, or an
+/// error: see krsi_path() in `kernel/bpf/krsi_path.c`.
 ///
 /// # Safety
 ///
@@ -270,18 +281,22 @@ mod tests {
 
     #[test]
     fn every_unknown_flag_is_refused() {
-        let known = u64::from(
-            bindings::krsi_path_flags_KRSI_PATH_TASK_ROOT
-                | bindings::krsi_path_flags_KRSI_PATH_DELETED,
-        );
+        let root = u64::from(bindings::krsi_path_flags_KRSI_PATH_TASK_ROOT);
+        let deleted = u64::from(bindings::krsi_path_flags_KRSI_PATH_DELETED);
+        let mount = u64::from(bindings::krsi_path_flags_KRSI_PATH_TRUSTED_MOUNT);
         for bit in 0..u64::BITS {
             let flag = 1u64 << bit;
-            assert_eq!(Wanted::parse(flag).is_ok(), flag & known != 0);
-            assert_eq!(Wanted::parse(flag | known).is_ok(), flag & known != 0);
+            let known = flag & (root | deleted | mount) != 0;
+            assert_eq!(Wanted::parse(flag).is_ok(), known);
+            assert_eq!(Wanted::parse(flag | deleted).is_ok(), known);
         }
+        // One who is told the path from a root that users choose is told nothing of mounts.
+        assert!(Wanted::parse(root | mount).is_err());
+        assert!(Wanted::parse(root | mount | deleted).is_err());
         let none = Wanted {
             task_root: false,
             deleted: false,
+            trusted_mount: false,
         };
         assert!(Wanted::parse(0) == Ok(none));
     }

@@ -21,7 +21,7 @@
 #define ROUNDS 4
 
 /* include/linux/krsi.h; programs have them from BTF. */
-enum { KRSI_PATH_TASK_ROOT = 1, KRSI_PATH_DELETED = 2 };
+enum { KRSI_PATH_TASK_ROOT = 1, KRSI_PATH_DELETED = 2, KRSI_PATH_TRUSTED_MOUNT = 4 };
 
 FIXTURE(path)
 {
@@ -200,7 +200,7 @@ TEST_F(path, flags)
 	for (bit = 0; bit < 64; bit++) {
 		__u64 flags = 1ULL << bit;
 
-		if (flags & (TASK_ROOT | DELETED)) {
+		if (flags & (TASK_ROOT | DELETED | KRSI_PATH_TRUSTED_MOUNT)) {
 			EXPECT_PATH("/tmp/file", fd, flags);
 			continue;
 		}

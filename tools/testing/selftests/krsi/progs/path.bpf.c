@@ -71,6 +71,17 @@ int BPF_PROG(fd_in_section, struct file *file, unsigned int cmd, unsigned long a
 	return 0;
 }
 
+/* Each file that is opened: a layer's too. */
+SEC("lsm/file_open")
+int BPF_PROG(opened, struct file *file)
+{
+	__u32 round = calls;
+
+	if (asked() && round < ROUNDS)
+		round_ret[round] = krsi_file_path(file, round_dst[round], NAME, flags);
+	return 0;
+}
+
 SEC("lsm/path_truncate")
 int BPF_PROG(truncated, const struct path *path)
 {
