@@ -14,6 +14,8 @@
 #include <linux/slab.h>
 #include <linux/static_call.h>
 
+#include "krsi_kfuncs.h"
+
 DEFINE_PER_CPU(struct krsi_counters, krsi_counters);
 
 #ifdef CONFIG_HAVE_STATIC_CALL
@@ -83,6 +85,46 @@ int krsi_hook_by_id(u32 btf_id)
 		if (krsi_stub_ids[hook] == btf_id)
 			return hook;
 	return -ENOENT;
+}
+
+/**
+ * krsi_kfunc_hook - the hook of a program that asks for a kfunc
+ * @prog: the program, of any type that looks for kfuncs where LSM programs do
+ *
+ * Programs that extend a program of a hook are of no hook: they have neither its
+ * type nor its arguments.
+ *
+ * Context: any.
+ * Return: an enum krsi_hook, or -EACCES if it is no LSM program.
+ */
+int krsi_kfunc_hook(const struct bpf_prog *prog)
+{
+	int hook;
+
+	if (prog->type != BPF_PROG_TYPE_LSM)
+		return -EACCES;
+	hook = krsi_hook_by_id(prog->aux->attach_btf_id);
+	return hook < 0 ? -EACCES : hook;
+}
+
+/**
+ * krsi_register_kfuncs - offer kfuncs to programs
+ * @type: the type of the programs
+ * @set: the kfuncs, all with the flags of KRSI_KFUNC
+ *
+ * Context: may sleep.
+ * Return: 0 or an errno.
+ */
+int __init krsi_register_kfuncs(enum bpf_prog_type type,
+				const struct btf_kfunc_id_set *set)
+{
+	u32 i;
+
+	for (i = 0; i < set->set->cnt; i++) {
+		if (WARN_ON_ONCE(!(set->set->pairs[i].flags & KRSI_KFUNC)))
+			return -EINVAL;
+	}
+	return register_btf_kfunc_id_set(type, set);
 }
 
 /**

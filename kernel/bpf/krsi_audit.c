@@ -10,6 +10,8 @@
 #include <linux/btf_ids.h>
 #include <linux/krsi.h>
 
+#include "krsi_kfuncs.h"
+
 __bpf_kfunc_start_defs();
 
 /**
@@ -41,7 +43,7 @@ __bpf_kfunc int krsi_audit_log(const struct krsi_audit_event *event,
 __bpf_kfunc_end_defs();
 
 BTF_KFUNCS_START(krsi_audit_kfuncs)
-BTF_ID_FLAGS(func, krsi_audit_log, KF_IMPLICIT_ARGS)
+BTF_ID_FLAGS(func, krsi_audit_log, KF_IMPLICIT_ARGS | KRSI_HOOK_KFUNC)
 BTF_KFUNCS_END(krsi_audit_kfuncs)
 
 /* The verifier asks about every kfunc of every program of a tracing type. */
@@ -51,10 +53,10 @@ static int krsi_audit_filter(const struct bpf_prog *prog, u32 kfunc_id)
 
 	if (!btf_id_set8_contains(&krsi_audit_kfuncs, kfunc_id))
 		return 0;
-	if (prog->type != BPF_PROG_TYPE_LSM)
-		return -EACCES;
-	hook = krsi_hook_by_id(prog->aux->attach_btf_id);
-	return hook >= 0 && krsi_audit_allowed(hook) ? 0 : -EACCES;
+	hook = krsi_kfunc_hook(prog);
+	if (hook < 0)
+		return hook;
+	return krsi_audit_allowed(hook) ? 0 : -EACCES;
 }
 
 static const struct btf_kfunc_id_set krsi_audit_kfunc_set = {
@@ -68,7 +70,6 @@ static int __init krsi_audit_init(void)
 {
 	if (!krsi_active())
 		return 0;
-	return register_btf_kfunc_id_set(BPF_PROG_TYPE_LSM,
-					 &krsi_audit_kfunc_set);
+	return krsi_register_kfuncs(BPF_PROG_TYPE_LSM, &krsi_audit_kfunc_set);
 }
 late_initcall(krsi_audit_init);

@@ -28,6 +28,8 @@
 #include <linux/sched.h>
 #include <net/sock.h>
 
+#include "krsi_kfuncs.h"
+
 static int __init krsi_blob_param(char *sizes)
 {
 	krsi_blob_setup(sizes);
@@ -339,33 +341,33 @@ __bpf_kfunc int krsi_inode_blob_restore(struct dentry *dentry, u32 slot)
 __bpf_kfunc_end_defs();
 
 BTF_KFUNCS_START(krsi_blob_kfuncs)
-BTF_ID_FLAGS(func, krsi_cred_blob, KF_RET_NULL)
-BTF_ID_FLAGS(func, krsi_current_cred_blob, KF_RET_NULL)
-BTF_ID_FLAGS(func, krsi_bprm_cred_blob, KF_RET_NULL)
-BTF_ID_FLAGS(func, krsi_task_blob, KF_RET_NULL)
-BTF_ID_FLAGS(func, krsi_file_blob, KF_RET_NULL)
-BTF_ID_FLAGS(func, krsi_backing_file_blob, KF_RET_NULL)
-BTF_ID_FLAGS(func, krsi_inode_blob, KF_RET_NULL)
-BTF_ID_FLAGS(func, krsi_path_inode_blob, KF_RET_NULL)
-BTF_ID_FLAGS(func, krsi_file_cred_blob, KF_RET_NULL)
-BTF_ID_FLAGS(func, krsi_inode_sb_blob, KF_RET_NULL)
-BTF_ID_FLAGS(func, krsi_inode_bdev_blob, KF_RET_NULL)
-BTF_ID_FLAGS(func, krsi_dentry_blob_read, KF_RCU)
-BTF_ID_FLAGS(func, krsi_superblock_blob, KF_RET_NULL)
-BTF_ID_FLAGS(func, krsi_sock_blob, KF_RET_NULL)
-BTF_ID_FLAGS(func, krsi_ipc_blob, KF_RET_NULL)
-BTF_ID_FLAGS(func, krsi_msg_msg_blob, KF_RET_NULL)
+BTF_ID_FLAGS(func, krsi_cred_blob, KF_RET_NULL | KRSI_KFUNC)
+BTF_ID_FLAGS(func, krsi_current_cred_blob, KF_RET_NULL | KRSI_HOOK_KFUNC)
+BTF_ID_FLAGS(func, krsi_bprm_cred_blob, KF_RET_NULL | KRSI_HOOK_KFUNC)
+BTF_ID_FLAGS(func, krsi_task_blob, KF_RET_NULL | KRSI_KFUNC)
+BTF_ID_FLAGS(func, krsi_file_blob, KF_RET_NULL | KRSI_KFUNC)
+BTF_ID_FLAGS(func, krsi_backing_file_blob, KF_RET_NULL | KRSI_KFUNC)
+BTF_ID_FLAGS(func, krsi_inode_blob, KF_RET_NULL | KRSI_HOOK_KFUNC)
+BTF_ID_FLAGS(func, krsi_path_inode_blob, KF_RET_NULL | KRSI_HOOK_KFUNC)
+BTF_ID_FLAGS(func, krsi_file_cred_blob, KF_RET_NULL | KRSI_HOOK_KFUNC)
+BTF_ID_FLAGS(func, krsi_inode_sb_blob, KF_RET_NULL | KRSI_HOOK_KFUNC)
+BTF_ID_FLAGS(func, krsi_inode_bdev_blob, KF_RET_NULL | KRSI_HOOK_KFUNC)
+BTF_ID_FLAGS(func, krsi_dentry_blob_read, KF_RCU | KRSI_HOOK_KFUNC)
+BTF_ID_FLAGS(func, krsi_superblock_blob, KF_RET_NULL | KRSI_KFUNC)
+BTF_ID_FLAGS(func, krsi_sock_blob, KF_RET_NULL | KRSI_KFUNC)
+BTF_ID_FLAGS(func, krsi_ipc_blob, KF_RET_NULL | KRSI_KFUNC)
+BTF_ID_FLAGS(func, krsi_msg_msg_blob, KF_RET_NULL | KRSI_KFUNC)
 #ifdef CONFIG_KEYS
-BTF_ID_FLAGS(func, krsi_key_blob, KF_RET_NULL)
+BTF_ID_FLAGS(func, krsi_key_blob, KF_RET_NULL | KRSI_KFUNC)
 #endif
-BTF_ID_FLAGS(func, krsi_bdev_blob, KF_RET_NULL)
-BTF_ID_FLAGS(func, krsi_perf_event_blob, KF_RET_NULL)
-BTF_ID_FLAGS(func, krsi_bpf_map_blob, KF_RET_NULL)
-BTF_ID_FLAGS(func, krsi_bpf_prog_blob, KF_RET_NULL)
-BTF_ID_FLAGS(func, krsi_bpf_token_blob, KF_RET_NULL)
-BTF_ID_FLAGS(func, krsi_inode_blob_save, KF_SLEEPABLE)
-BTF_ID_FLAGS(func, krsi_inode_blob_save_locked, KF_SLEEPABLE)
-BTF_ID_FLAGS(func, krsi_inode_blob_restore, KF_SLEEPABLE)
+BTF_ID_FLAGS(func, krsi_bdev_blob, KF_RET_NULL | KRSI_KFUNC)
+BTF_ID_FLAGS(func, krsi_perf_event_blob, KF_RET_NULL | KRSI_KFUNC)
+BTF_ID_FLAGS(func, krsi_bpf_map_blob, KF_RET_NULL | KRSI_KFUNC)
+BTF_ID_FLAGS(func, krsi_bpf_prog_blob, KF_RET_NULL | KRSI_KFUNC)
+BTF_ID_FLAGS(func, krsi_bpf_token_blob, KF_RET_NULL | KRSI_KFUNC)
+BTF_ID_FLAGS(func, krsi_inode_blob_save, KF_SLEEPABLE | KRSI_HOOK_KFUNC)
+BTF_ID_FLAGS(func, krsi_inode_blob_save_locked, KF_SLEEPABLE | KRSI_HOOK_KFUNC)
+BTF_ID_FLAGS(func, krsi_inode_blob_restore, KF_SLEEPABLE | KRSI_HOOK_KFUNC)
 BTF_KFUNCS_END(krsi_blob_kfuncs)
 
 BTF_ID_LIST(krsi_save_ids)
@@ -627,11 +629,9 @@ static int krsi_blob_kfunc_filter(const struct bpf_prog *prog, u32 kfunc_id)
 		return 0;
 	if (prog->type == BPF_PROG_TYPE_STRUCT_OPS)
 		return krsi_boot_program_may(prog, kfunc_id) ? 0 : -EACCES;
-	if (prog->type != BPF_PROG_TYPE_LSM)
-		return -EACCES;
-	hook = krsi_hook_by_id(prog->aux->attach_btf_id);
+	hook = krsi_kfunc_hook(prog);
 	if (hook < 0)
-		return -EACCES;
+		return hook;
 	/* A file that is being made, or is going, may lead nowhere. */
 	if (btf_id_set_contains(&krsi_inode_ids, kfunc_id) &&
 	    krsi_file_unfinished(hook))
@@ -658,9 +658,8 @@ static int __init krsi_blob_init(void)
 
 	if (!krsi_active())
 		return 0;
-	err = register_btf_kfunc_id_set(BPF_PROG_TYPE_LSM,
-					&krsi_blob_kfunc_set);
-	return err ?: register_btf_kfunc_id_set(BPF_PROG_TYPE_STRUCT_OPS,
-						&krsi_blob_kfunc_set);
+	err = krsi_register_kfuncs(BPF_PROG_TYPE_LSM, &krsi_blob_kfunc_set);
+	return err ?: krsi_register_kfuncs(BPF_PROG_TYPE_STRUCT_OPS,
+					   &krsi_blob_kfunc_set);
 }
 late_initcall(krsi_blob_init);

@@ -10,6 +10,8 @@
 #include <linux/btf_ids.h>
 #include <linux/krsi.h>
 
+#include "krsi_kfuncs.h"
+
 __bpf_kfunc_start_defs();
 
 /**
@@ -146,12 +148,12 @@ __bpf_kfunc s64 krsi_bprm_dump(struct linux_binprm *bprm, void *map__map,
 __bpf_kfunc_end_defs();
 
 BTF_KFUNCS_START(krsi_exec_kfuncs)
-BTF_ID_FLAGS(func, krsi_bprm_read, KF_SLEEPABLE)
-BTF_ID_FLAGS(func, krsi_bprm_arg, KF_SLEEPABLE)
-BTF_ID_FLAGS(func, krsi_bprm_next_arg, KF_SLEEPABLE)
-BTF_ID_FLAGS(func, krsi_bprm_find_arg, KF_SLEEPABLE)
-BTF_ID_FLAGS(func, krsi_bprm_env, KF_SLEEPABLE)
-BTF_ID_FLAGS(func, krsi_bprm_dump, KF_SLEEPABLE)
+BTF_ID_FLAGS(func, krsi_bprm_read, KF_SLEEPABLE | KRSI_HOOK_KFUNC)
+BTF_ID_FLAGS(func, krsi_bprm_arg, KF_SLEEPABLE | KRSI_HOOK_KFUNC)
+BTF_ID_FLAGS(func, krsi_bprm_next_arg, KF_SLEEPABLE | KRSI_HOOK_KFUNC)
+BTF_ID_FLAGS(func, krsi_bprm_find_arg, KF_SLEEPABLE | KRSI_HOOK_KFUNC)
+BTF_ID_FLAGS(func, krsi_bprm_env, KF_SLEEPABLE | KRSI_HOOK_KFUNC)
+BTF_ID_FLAGS(func, krsi_bprm_dump, KF_SLEEPABLE | KRSI_HOOK_KFUNC)
 BTF_KFUNCS_END(krsi_exec_kfuncs)
 
 /* Where bprm->mm is there, and is nobody else's. */
@@ -184,7 +186,6 @@ static int __init krsi_exec_init(void)
 {
 	if (!krsi_active())
 		return 0;
-	return register_btf_kfunc_id_set(BPF_PROG_TYPE_LSM,
-					 &krsi_exec_kfunc_set);
+	return krsi_register_kfuncs(BPF_PROG_TYPE_LSM, &krsi_exec_kfunc_set);
 }
 late_initcall(krsi_exec_init);

@@ -9,6 +9,8 @@
 #include <linux/btf_ids.h>
 #include <linux/krsi.h>
 
+#include "krsi_kfuncs.h"
+
 __bpf_kfunc_start_defs();
 
 /**
@@ -103,10 +105,10 @@ __bpf_kfunc s64 krsi_bprm_path(const struct linux_binprm *bprm, char *dst,
 __bpf_kfunc_end_defs();
 
 BTF_KFUNCS_START(krsi_path_ids)
-BTF_ID_FLAGS(func, krsi_path)
-BTF_ID_FLAGS(func, krsi_path_at)
-BTF_ID_FLAGS(func, krsi_file_path)
-BTF_ID_FLAGS(func, krsi_bprm_path)
+BTF_ID_FLAGS(func, krsi_path, KRSI_HOOK_KFUNC)
+BTF_ID_FLAGS(func, krsi_path_at, KRSI_HOOK_KFUNC)
+BTF_ID_FLAGS(func, krsi_file_path, KRSI_HOOK_KFUNC)
+BTF_ID_FLAGS(func, krsi_bprm_path, KRSI_HOOK_KFUNC)
 BTF_KFUNCS_END(krsi_path_ids)
 
 /* Tracing programs look for kfuncs where LSM programs do. */
@@ -116,10 +118,10 @@ static int krsi_path_filter(const struct bpf_prog *prog, u32 kfunc_id)
 
 	if (!btf_id_set8_contains(&krsi_path_ids, kfunc_id))
 		return 0;
-	if (prog->type != BPF_PROG_TYPE_LSM)
-		return -EACCES;
-	hook = krsi_hook_by_id(prog->aux->attach_btf_id);
-	return hook >= 0 && krsi_path_allowed(hook) ? 0 : -EACCES;
+	hook = krsi_kfunc_hook(prog);
+	if (hook < 0)
+		return hook;
+	return krsi_path_allowed(hook) ? 0 : -EACCES;
 }
 
 static const struct btf_kfunc_id_set krsi_path_set = {
@@ -135,6 +137,6 @@ static int __init krsi_path_init(void)
 
 	if (!krsi_active())
 		return 0;
-	return register_btf_kfunc_id_set(BPF_PROG_TYPE_LSM, &krsi_path_set);
+	return krsi_register_kfuncs(BPF_PROG_TYPE_LSM, &krsi_path_set);
 }
 late_initcall(krsi_path_init);

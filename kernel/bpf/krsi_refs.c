@@ -9,6 +9,8 @@
 #include <linux/btf_ids.h>
 #include <linux/krsi.h>
 
+#include "krsi_kfuncs.h"
+
 __bpf_kfunc_start_defs();
 
 /**
@@ -123,13 +125,19 @@ __bpf_kfunc const struct super_block *krsi_inode_sb(const struct inode *inode)
 __bpf_kfunc_end_defs();
 
 BTF_KFUNCS_START(krsi_refs_ids)
-BTF_ID_FLAGS(func, krsi_task_real_parent, KF_ACQUIRE | KF_RET_NULL | KF_RCU)
-BTF_ID_FLAGS(func, krsi_task_group_leader, KF_ACQUIRE | KF_RET_NULL | KF_RCU)
-BTF_ID_FLAGS(func, krsi_task_cred, KF_ACQUIRE | KF_RET_NULL | KF_RCU)
-BTF_ID_FLAGS(func, krsi_cred_put, KF_RELEASE)
-BTF_ID_FLAGS(func, krsi_dentry_parent, KF_RET_NULL | KF_RCU | KF_RCU_PROTECTED)
-BTF_ID_FLAGS(func, krsi_path_dentry, KF_RET_NULL | KF_RCU_PROTECTED)
-BTF_ID_FLAGS(func, krsi_inode_sb, KF_RET_NULL | KF_RCU | KF_RCU_PROTECTED)
+BTF_ID_FLAGS(func, krsi_task_real_parent,
+	     KF_ACQUIRE | KF_RET_NULL | KF_RCU | KRSI_KFUNC)
+BTF_ID_FLAGS(func, krsi_task_group_leader,
+	     KF_ACQUIRE | KF_RET_NULL | KF_RCU | KRSI_KFUNC)
+BTF_ID_FLAGS(func, krsi_task_cred,
+	     KF_ACQUIRE | KF_RET_NULL | KF_RCU | KRSI_KFUNC)
+BTF_ID_FLAGS(func, krsi_cred_put, KF_RELEASE | KRSI_KFUNC)
+BTF_ID_FLAGS(func, krsi_dentry_parent,
+	     KF_RET_NULL | KF_RCU | KF_RCU_PROTECTED | KRSI_HOOK_KFUNC)
+BTF_ID_FLAGS(func, krsi_path_dentry,
+	     KF_RET_NULL | KF_RCU_PROTECTED | KRSI_HOOK_KFUNC)
+BTF_ID_FLAGS(func, krsi_inode_sb,
+	     KF_RET_NULL | KF_RCU | KF_RCU_PROTECTED | KRSI_HOOK_KFUNC)
 BTF_KFUNCS_END(krsi_refs_ids)
 
 /* For what is behind files and directories, which has to be there. */
@@ -146,12 +154,12 @@ static int krsi_refs_filter(const struct bpf_prog *prog, u32 kfunc_id)
 
 	if (!btf_id_set8_contains(&krsi_refs_ids, kfunc_id))
 		return 0;
-	if (prog->type != BPF_PROG_TYPE_LSM)
-		return -EACCES;
+	hook = krsi_kfunc_hook(prog);
+	if (hook < 0)
+		return hook;
 	if (!btf_id_set_contains(&krsi_find_ids, kfunc_id))
 		return 0;
-	hook = krsi_hook_by_id(prog->aux->attach_btf_id);
-	return hook >= 0 && krsi_find_allowed(hook) ? 0 : -EACCES;
+	return krsi_find_allowed(hook) ? 0 : -EACCES;
 }
 
 static const struct btf_kfunc_id_set krsi_refs_set = {
@@ -176,7 +184,7 @@ static int __init krsi_refs_init(void)
 
 	if (!krsi_active())
 		return 0;
-	err = register_btf_kfunc_id_set(BPF_PROG_TYPE_LSM, &krsi_refs_set);
+	err = krsi_register_kfuncs(BPF_PROG_TYPE_LSM, &krsi_refs_set);
 	return err ?: register_btf_id_dtor_kfuncs(dtors, ARRAY_SIZE(dtors),
 						  THIS_MODULE);
 }

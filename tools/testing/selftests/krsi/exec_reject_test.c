@@ -121,8 +121,9 @@ FIXTURE_VARIANT_ADD(exec_tailcall, name) {			\
 	.accept = accept_,					\
 }
 
-/* Its context is the callee's, and the callee may ask there. */
+/* Its hook is the callee's. */
 CALLER(call_sleepable, true);
+CALLER(call_creds_for_exec, false);
 CALLER(call_atomic, false);
 CALLER(call_committing, false);
 CALLER(call_file_open, false);

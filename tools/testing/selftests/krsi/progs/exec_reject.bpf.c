@@ -289,7 +289,15 @@ int BPF_PROG(call_fentry, int a)
 	return 0;
 }
 
+/* Of a hook that allows the kfunc as well, but another one. */
 SEC("lsm.s/bprm_creds_for_exec")
+int BPF_PROG(call_creds_for_exec, struct linux_binprm *bprm)
+{
+	bpf_tail_call(ctx, &callees, 0);
+	return 0;
+}
+
+SEC("lsm.s/bprm_check_security")
 int BPF_PROG(callee, struct linux_binprm *bprm)
 {
 	char buf[16] = {};

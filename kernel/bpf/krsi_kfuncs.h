@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What KRSI's kfuncs have in common: who may call them, and from where. See
+ * Documentation/bpf/krsi-kfuncs.rst.
+ */
+
+#ifndef _KRSI_KFUNCS_H
+#define _KRSI_KFUNCS_H
+
+#include <linux/bpf.h>
+#include <linux/btf.h>
+
+/*
+ * Flags of every kfunc. What a hook's arguments are, and which kfuncs it allows,
+ * depends on the hook: no tail call may lead to a program of another hook.
+ */
+#define KRSI_KFUNC KF_ATTACH_BOUND
+
+/* Flags of kfuncs that also rely on the hook's task, locks or arguments. */
+#define KRSI_HOOK_KFUNC (KRSI_KFUNC | KF_NO_ASYNC)
+
+/* C: kernel/bpf/krsi.c */
+int krsi_kfunc_hook(const struct bpf_prog *prog);
+int krsi_register_kfuncs(enum bpf_prog_type type,
+			 const struct btf_kfunc_id_set *set);
+
+#endif /* _KRSI_KFUNCS_H */
