@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 #include <linux/audit.h>
+#include <linux/audit_key.h>
 #include <linux/cgroup.h>
 #include <linux/cred.h>
 #include <linux/preempt.h>
@@ -47,6 +48,13 @@ __rust_helper void rust_helper_audit_log_subject(struct audit_buffer *ab)
 			 audit_get_sessionid(current));
 	audit_log_untrustedstring(ab, get_task_comm(comm, current));
 }
+
+#ifndef CONFIG_AUDITSYSCALL
+__rust_helper int rust_helper_audit_add_key(const char *key)
+{
+	return audit_add_key(key);
+}
+#endif
 #endif
 
 /* The length, or -E2BIG if it was cut. */

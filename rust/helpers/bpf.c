@@ -3,6 +3,8 @@
 #include <linux/bpf.h>
 #include <linux/filter.h>
 
+/* Without BPF there is no bpf_stats_enabled_key for bpf_prog_run(). */
+#ifdef CONFIG_BPF_LSM
 __rust_helper u32 rust_helper_bpf_prog_run(const struct bpf_prog *prog,
 					   const void *ctx)
 {
@@ -19,3 +21,4 @@ __rust_helper void rust_helper_bpf_reset_run_ctx(struct bpf_run_ctx *old_ctx)
 {
 	bpf_reset_run_ctx(old_ctx);
 }
+#endif

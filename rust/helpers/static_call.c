@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 #include <linux/compiler.h>
+#include <linux/static_call.h>
 #include <linux/types.h>
 #ifdef CONFIG_X86
 #include <asm/cpufeature.h>
@@ -22,3 +23,12 @@ __rust_helper void *rust_helper_skip_landing_pad(void *func)
 #endif
 	return func;
 }
+
+#if defined(CONFIG_HAVE_STATIC_CALL) && !defined(CONFIG_HAVE_STATIC_CALL_INLINE)
+__rust_helper void
+rust_helper___static_call_update(struct static_call_key *key, void *tramp,
+				 void *func)
+{
+	__static_call_update(key, tramp, func);
+}
+#endif
