@@ -19,7 +19,7 @@ help:		## list the targets
 run:		## set up everything, boot KRSI and show a policy at work
 	@scripts/run.sh
 
-test:		## build a debugging kernel, boot it and run all tests [VARIANT=kasan] [TESTS='a_test ...']
+test:		## build a debugging kernel, boot it and run all tests [VARIANT=kasan|kcsan] [TESTS='a_test ...']
 	@scripts/test.sh
 
 shell:		## open a shell in a VM with KRSI; 'exit' ends it

@@ -1,11 +1,16 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# kernel.sh [debug|kasan|without|bench-boot [TARGET...]]: configures and builds
-# the kernel; leaves build/bzImage, build/vmlinux and build/config (build/debug/
-# for the debugging kernel, build/kasan/ for one with KASAN, build/without/ for
-# one without KRSI, build/bench-boot/ for one with many boot programs). With a
-# TARGET of Linux's make, only that is built.
+# kernel.sh [VARIANT [TARGET...]]: configures and builds the kernel; leaves
+# build/bzImage, build/vmlinux and build/config, those of a variant in
+# build/VARIANT/. With a TARGET of Linux's make, only that is built. Variants are
+#
+#	debug		lockdep and the like, and allocations that fail on request
+#	kasan		KASAN, kmemleak and UBSAN
+#	kcsan		KCSAN
+#	without		no KRSI
+#	bench-boot	many boot programs
+#
 # BOOT_PROGRAMS= names the boot programs to be part of it, as
 # CONFIG_SECURITY_KRSI_BOOT_PROGRAMS does, instead of those that the variant has.
 
@@ -19,9 +24,10 @@ in_obj=$IN_TOP/build/obj${variant:+-$variant}
 jobs=${JOBS:-$(nproc)}
 case $variant in
 '') fragments=(base.config krsi.config) ;;
-debug | kasan | bench-boot) fragments=(base.config krsi.config "$variant.config") ;;
+debug | kasan | kcsan) fragments=(base.config krsi.config test.config "$variant.config") ;;
+bench-boot) fragments=(base.config krsi.config bench-boot.config) ;;
 without) fragments=(base.config) ;;
-*) die "there is no kernel '$variant': usage: kernel.sh [debug|kasan|without|bench-boot]" ;;
+*) die "there is no kernel '$variant': usage: kernel.sh [debug|kasan|kcsan|without|bench-boot]" ;;
 esac
 
 "$TOP/scripts/source.sh"

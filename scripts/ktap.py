@@ -38,6 +38,17 @@ SPLAT = re.compile(
 # INFO: is also how some harmless messages begin.
 HARMLESS = re.compile(TIME + r"INFO: (?!task |rcu|trying to register|lockdep is turned off)")
 
+# What precedes the call trace of an allocation that a test has fail.
+INJECTED = re.compile(TIME + r"sweep_test: (vmalloc error|page allocation failure): ")
+INJECTED_LINES = 4
+
+# The beginnings of a KCSAN report, of each of its two accesses, and of its end.
+RACE = re.compile(TIME + r"BUG: KCSAN: ")
+ACCESS = re.compile(TIME + r"(race at unknown origin, with )?(read|write|assert no \w+)\b.* (by|to) ")
+RACE_END = re.compile(TIME + r"Reported by Kernel Concurrency Sanitizer")
+# Callers that are looked at: an accessor, a list or a lock, and who uses it.
+NEAREST = 3
+
 
 @dataclasses.dataclass
 class Test:
@@ -161,13 +172,46 @@ def parse_cargo(lines):
     return tests
 
 
-def splats(console):
-    """The splats in a kernel log, each with the lines that follow it."""
+def race(console, number):
+    """The KCSAN report that begins there, without the line that ends it."""
+    lines = console[number : number + 100]
+    for length, line in enumerate(lines):
+        if RACE_END.match(line):
+            return lines[:length]
+    return lines
+
+
+def in_krsi(report):
+    """Whether one of the accesses is KRSI's: it, or its callers, name it.
+
+    Call chains often have a hook in them, hence only the nearest callers.
+    """
+    accesses = [i for i, line in enumerate(report) if ACCESS.match(line)]
+    nearest = [line for i in accesses for line in report[i + 1 : i + 1 + NEAREST]]
+    return not accesses or any("krsi" in line for line in nearest)
+
+
+def splats(console, others=None):
+    """The splats in a kernel log, each with the lines that follow it.
+
+    Data races of Linux with itself are none; they are added to others.
+    """
     found, until = [], -1
     for number, line in enumerate(console):
-        if number >= until and SPLAT.match(line) and not HARMLESS.match(line):
-            until = number + 40
-            found.append(console[number:until])
+        if number < until or not SPLAT.match(line) or HARMLESS.match(line):
+            continue
+        before = console[max(0, number - INJECTED_LINES) : number]
+        if "Call Trace:" in line and any(INJECTED.match(b) for b in before):
+            continue
+        until = number + 40
+        if RACE.match(line):
+            report = race(console, number)
+            until = number + len(report)
+            if not in_krsi(report):
+                if others is not None:
+                    others.append(report)
+                continue
+        found.append(console[number:until])
     return found
 
 
@@ -245,7 +289,12 @@ def main(directory):
             why = f"the VM ended with status {status.read_text().strip()}"
             add(boot, Test("", FAIL, why, read(directory / f"{boot}.err")), console[-60:])
         # A clean log is a test too: one that every boot has to pass.
-        dirty = splats(console)
+        others = []
+        dirty = splats(console, others)
+        if others:
+            print(f"note  {boot}: {len(others)} data races without KRSI")
+            for report in others:
+                print(f"      {report[0]}")
         for splat in dirty:
             add(f"{boot}: the kernel log is clean", Test("", FAIL, splat[0]), splat)
         if not dirty:

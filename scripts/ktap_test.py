@@ -199,6 +199,64 @@ class Splats(unittest.TestCase):
         lines = ["[ 1.0] WARNING: a.c:1 at f", "[ 1.0] Call Trace:", "[ 1.0]  f+0x1"]
         self.assertEqual(len(ktap.splats(lines)), 1)
 
+    def test_injected_failure(self):
+        def lines(comm):
+            return [
+                f"[ 1.0] {comm}: vmalloc error: size 4096, vm_struct allocation failed",
+                "[ 1.0] CPU: 1 UID: 0 PID: 135 Comm: a Tainted: G        W",
+                "[ 1.0] Tainted: [W]=WARN",
+                "[ 1.0] Call Trace:",
+                "[ 1.0]  <TASK>",
+            ]
+
+        self.assertEqual(ktap.splats(lines("sweep_test")), [])
+        self.assertEqual(len(ktap.splats(lines("other"))), 1)
+        self.assertEqual(len(ktap.splats(lines("sweep_test") + ["[ 1.0] WARNING: a.c:1 at f"])), 1)
+        self.assertEqual(len(ktap.splats(lines("sweep_test")[1:])), 1)
+
+    def race(self, *frames):
+        return [
+            "[ 1.0] ==================================================================",
+            f"[ 1.0] BUG: KCSAN: data-race in {frames[0]} / other",
+            "[ 1.0] ",
+            "[ 1.0] write to 0xffff888104b5a2b0 of 8 bytes by task 71 on cpu 1:",
+            *(f"[ 1.0]  {frame}+0x1/0x2" for frame in frames),
+            "[ 1.0] ",
+            "[ 1.0] read to 0xffff888104b5a2b0 of 8 bytes by task 70 on cpu 0:",
+            "[ 1.0]  other+0x1/0x2",
+            "[ 1.0] ",
+            "[ 1.0] value changed: 0x0 -> 0x1",
+            "[ 1.0] ",
+            "[ 1.0] Reported by Kernel Concurrency Sanitizer on:",
+            "[ 1.0] ==================================================================",
+        ]
+
+    def test_race_of_krsi(self):
+        for frames in (
+            ["krsi_run"],
+            ["_RNvNtCs1_4krsi6attach4link"],
+            ["list_add", "refcount_inc", "krsi_link_prog"],
+        ):
+            others = []
+            self.assertEqual(len(ktap.splats(self.race(*frames), others)), 1, frames)
+            self.assertEqual(others, [])
+
+    def test_race_of_unknown_origin(self):
+        lines = self.race("x")[:3] + [
+            "[ 1.0] race at unknown origin, with read to 0xffff888104b5a2b0 of 8 bytes by task 1 on cpu 0:",
+            "[ 1.0]  krsi_find_prog+0x1/0x2",
+        ]
+        self.assertEqual(len(ktap.splats(lines)), 1)
+
+    def test_race_of_linux(self):
+        others = []
+        lines = self.race("a", "b", "c", "krsi_run") + ["[ 1.0] WARNING: a.c:1 at f"]
+        self.assertEqual([s[0] for s in ktap.splats(lines, others)], [lines[-1]])
+        self.assertEqual(len(others), 1)
+
+    def test_race_that_cannot_be_read(self):
+        self.assertEqual(len(ktap.splats(["[ 1.0] BUG: KCSAN: assert: race in f"])), 1)
+
 
 class Main(unittest.TestCase):
     def run_main(self, boots):

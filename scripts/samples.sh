@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # samples.sh: builds samples/krsi into build/samples, for the built kernel, or
-# for the one of VARIANT=debug or VARIANT=kasan.
+# for the one of VARIANT=debug, kasan or kcsan.
 
 . "$(dirname "$0")/lib.sh"
 
