@@ -6,8 +6,10 @@
 # mainline's `bpf` LSM whatever has to come out the same there, and ends with
 # 'N passed, N failed, N skipped'. TESTS='a_test b_test' runs only those
 # programs; 'cargo' among them are the command's own tests, 'boot' those of what
-# checks boot programs in a build, and 'without' whether Linux can be built
-# without KRSI. VARIANT=kasan has KASAN in the kernel instead of lockdep.
+# checks boot programs in a build, 'without' whether Linux can be built without
+# KRSI, and 'configs' whether what the series touches compiles for the
+# configurations of scripts/configs.sh. VARIANT=kasan has KASAN, kmemleak and
+# UBSAN in the kernel instead of lockdep, VARIANT=kcsan has KCSAN.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -53,7 +55,7 @@ if [ -n "${TESTS:-}" ]; then
 fi
 
 # Programs that want a command line of their own, below.
-mapfile -t ordinary < <(printf '%s\n' "${all[@]}" | grep -vxE 'inactive_test|both_test|systemd_test.py|call_depth_test|blob_none_test|bootconfig_test|cargo|boot|without' || :)
+mapfile -t ordinary < <(printf '%s\n' "${all[@]}" | grep -vxE 'inactive_test|both_test|systemd_test.py|call_depth_test|blob_none_test|bootconfig_test|cargo|boot|without|configs' || :)
 # Programs that have something to say where no LSM runs programs.
 mapfile -t neither < <(printf '%s\n' "${all[@]}" | grep -xE 'inactive_test|detect_test|tool_test.py' || :)
 
@@ -118,6 +120,14 @@ if [ -z "${TESTS:-}" ] || wanted without; then
 		grep -E '(error|warning)[:[]' "$BUILD/log/kernel-without.log" || [ "$status" != 0 ] || result=ok
 		printf 'running 1 test\ntest builds ... %s\n# krsi-test: end without 0\n' "$result"
 	} >"$out/krsi-without.cargo"
+fi
+if [ -z "${TESTS:-}" ] || wanted configs; then
+	stage "Testing that the series compiles for other configurations"
+	{
+		status=0
+		"$TOP/scripts/configs.sh" || status=$?
+		echo "# krsi-test: end configs $status"
+	} >"$out/krsi-configs.cargo"
 fi
 # The tests in Python are of the command, and so are those of rules.
 ! printf '%s\n' "${all[@]}" | grep -qE '\.py$|^rule_' || "$TOP/scripts/tools.sh"
