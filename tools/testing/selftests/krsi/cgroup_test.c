@@ -249,6 +249,22 @@ TEST_F(cgroup, link_update)
 	EXPECT_EQ(-EPERM, call(self));
 }
 
+/*
+ * A program for BPF_LSM_MAC may sleep, which those of cgroups must not, and
+ * denies with an errno, which allows there.
+ */
+TEST_F(cgroup, link_update_with_other_kind)
+{
+	load(_metadata, self, "getpgid", "getpgid_lsm", NULL);
+	self->link = attach(_metadata, self->skel->progs.getpgid, self->in);
+	self->bss->deny[BY_CGROUP] = 1;
+	self->bss->deny[BY_LSM] = 1;
+	EXPECT_EQ(-EINVAL, bpf_link__update_program(self->link, self->skel->progs.getpgid_lsm));
+	EXPECT_EQ(-EPERM, call(self));
+	EXPECT_EQ(1, self->bss->ran[BY_CGROUP]);
+	EXPECT_EQ(0, self->bss->ran[BY_LSM]);
+}
+
 TEST_F(cgroup, attached_without_link)
 {
 	LIBBPF_OPTS(bpf_prog_query_opts, query);
