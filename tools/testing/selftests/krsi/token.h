@@ -31,7 +31,10 @@ static inline int token_child(int to_parent, int from_parent, int (*fn)(int toke
 	return token < 0 ? 1 : fn(token);
 }
 
-/* Lets whoever has the file system @fs in another process do anything. */
+/* The types of programs that tokens allow. */
+static const char *token_progs __attribute__((unused)) = "any";
+
+/* Lets the process that has the file system @fs do anything, with those programs. */
 static inline int token_delegate(pid_t pid, int fs)
 {
 	static const char *const what[] = {
@@ -43,7 +46,7 @@ static inline int token_delegate(pid_t pid, int fs)
 	if (fs < 0)
 		ret = -errno;
 	for (i = 0; i < ARRAY_SIZE(what) && !ret; i++)
-		if (fsconfig(fs, FSCONFIG_SET_STRING, what[i], "any", 0))
+		if (fsconfig(fs, FSCONFIG_SET_STRING, what[i], i == 2 ? token_progs : "any", 0))
 			ret = -errno;
 	if (!ret && fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
 		ret = -errno;
