@@ -9,7 +9,7 @@ override APPEND := $(value APPEND)
 override ROWS := $(value ROWS)
 export CMD APPEND SHARE ICOUNT KERNEL INITRD MEM CPUS TIMEOUT ACCEL KERNEL_SRC
 export COUNTS TESTS VARIANT ROWS ROUNDS VARIANTS MITIGATIONS CLOCK WITHOUT
-export MINUTES SEED
+export MINUTES SEED START
 
 .DEFAULT_GOAL := help
 
@@ -50,6 +50,9 @@ bench-boot: root ## compare booting with and without 16 boot programs; see scrip
 fuzz: root	## give the compiler of rules what no person would write [MINUTES=10] [SEED=n]; see scripts/fuzz.sh
 	@scripts/fuzz.sh
 
+fuzz-kernel: root ## random bpf(2) against a kernel with KASAN and lockdep [MINUTES=10] [SEED=n]; see scripts/fuzz_kernel.sh
+	@scripts/fuzz_kernel.sh
+
 check: root	## check the style of everything: rustfmt, clippy, checkpatch, sparse, shellcheck
 	@scripts/check.sh
 
@@ -62,4 +65,4 @@ clean:		## remove what was built, keep the build root and the sources
 distclean: clean ## remove the build root, the kernel source and the caches too
 	@scripts/root.sh --remove
 
-.PHONY: help run test shell vm kernel root tools bench bench-rules bench-boot fuzz check series clean distclean
+.PHONY: help run test shell vm kernel root tools bench bench-rules bench-boot fuzz fuzz-kernel check series clean distclean

@@ -8,6 +8,7 @@
 #	debug		lockdep and the like, and allocations that fail on request
 #	kasan		KASAN, kmemleak and UBSAN
 #	kcsan		KCSAN
+#	fuzz		KASAN and lockdep, for make fuzz-kernel
 #	without		no KRSI
 #	bench-boot	many boot programs
 #
@@ -24,10 +25,10 @@ in_obj=$IN_TOP/build/obj${variant:+-$variant}
 jobs=${JOBS:-$(nproc)}
 case $variant in
 '') fragments=(base.config krsi.config) ;;
-debug | kasan | kcsan) fragments=(base.config krsi.config test.config "$variant.config") ;;
+debug | kasan | kcsan | fuzz) fragments=(base.config krsi.config test.config "$variant.config") ;;
 bench-boot) fragments=(base.config krsi.config bench-boot.config) ;;
 without) fragments=(base.config) ;;
-*) die "there is no kernel '$variant': usage: kernel.sh [debug|kasan|kcsan|without|bench-boot]" ;;
+*) die "there is no kernel '$variant': usage: kernel.sh [debug|kasan|kcsan|fuzz|without|bench-boot]" ;;
 esac
 
 "$TOP/scripts/source.sh"

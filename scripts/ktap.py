@@ -3,12 +3,16 @@
 """Judges what scripts/test.sh collected and prints the verdict.
 
 ktap.py DIRECTORY
+ktap.py --console FILE
 
 For each boot NAME the directory holds NAME.out, what scripts/vm.d/tests wrote,
 NAME.console, the kernel's log, and NAME.status, the status of the virtual
 machine. NAME.cargo is what `cargo test` wrote, with an end mark that has its
 status. Anything that cannot be understood counts as a failure: a program
 without its end, a plan that is not met, a boot without tests.
+
+With --console, shows the splats of one kernel log; the status is 1 if there are
+any, or no log.
 """
 
 import dataclasses
@@ -312,7 +316,20 @@ def main(directory):
     return 1 if count[FAIL] or not count[PASS] else 0
 
 
+def judge_console(path):
+    """Shows the splats in a kernel log; the status is 1 if there are any."""
+    console = read(path)
+    dirty = splats(console)
+    for splat in dirty:
+        show(splat[0], splat)
+    if not console:
+        print("there is no kernel log")
+    return 1 if dirty or not console else 0
+
+
 if __name__ == "__main__":
+    if len(sys.argv) == 3 and sys.argv[1] == "--console":
+        sys.exit(judge_console(pathlib.Path(sys.argv[2])))
     if len(sys.argv) != 2:
-        sys.exit("usage: ktap.py DIRECTORY")
+        sys.exit("usage: ktap.py DIRECTORY | ktap.py --console FILE")
     sys.exit(main(pathlib.Path(sys.argv[1])))

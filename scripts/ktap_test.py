@@ -304,6 +304,18 @@ class Main(unittest.TestCase):
         }.items():
             self.assertEqual(self.run_main(boots)[0], 1, what)
 
+    def test_one_console(self):
+        for text, status in (
+            (self.CLEAN, 0),
+            ("", 1),
+            (self.CLEAN + "[    1.0] WARNING: kernel/bpf/core.c:1 at f\n", 1),
+        ):
+            with tempfile.TemporaryDirectory() as name:
+                path = pathlib.Path(name) / "console"
+                path.write_text(text)
+                with contextlib.redirect_stdout(io.StringIO()):
+                    self.assertEqual(ktap.judge_console(path), status)
+
 
 if __name__ == "__main__":
     unittest.main()
