@@ -35,7 +35,7 @@ impl Binprm {
     /// `ptr` must be what a security hook of the exec was passed that the current task is in, the
     /// hook must come before `bprm_committing_creds`, and `'a` must end with the hook.
     pub unsafe fn from_raw<'a>(ptr: *const bindings::linux_binprm) -> &'a Self {
-        // SAFETY: By the safety requirements, and `Self` is transparent. Until
+        // SAFETY: The caller passes a valid object; `Self` is transparent. Until
         // `bprm_committing_creds`, `mm` is private, or null.
         unsafe { &*ptr.cast() }
     }
@@ -283,9 +283,9 @@ impl Mapped<'_> {
         if len == 0 {
             return Self::empty();
         }
-        // SAFETY: By the safety requirements.
+        // SAFETY: The page is valid, and the offset is in it.
         let ptr = unsafe { bindings::kmap_local_page(page).cast::<u8>().add(offset) };
-        // INVARIANT: The page was just mapped; the rest is by the safety requirements.
+        // INVARIANT: The page was just mapped, and the caller guarantees the rest.
         Self {
             ptr,
             len,

@@ -59,7 +59,7 @@ impl Prog {
     /// `ptr` must point to a program that lives for `'a`.
     #[inline(always)]
     pub unsafe fn from_raw<'a>(ptr: *const bindings::bpf_prog) -> &'a Self {
-        // SAFETY: By the safety requirements, and `Self` is transparent.
+        // SAFETY: The caller passes a program that lives for `'a`; `Self` is transparent.
         unsafe { &*ptr.cast() }
     }
 
@@ -117,7 +117,7 @@ impl Prog {
     /// [`RunCtx`] set if the program can ask for its cookie.
     #[inline(always)]
     pub unsafe fn run(&self, ctx: *const u64) -> i32 {
-        // SAFETY: By the safety requirements.
+        // SAFETY: The caller is in the program's critical section, with its context.
         unsafe { bindings::bpf_prog_run(self.as_ptr(), ctx.cast()) as i32 }
     }
 }
@@ -257,7 +257,7 @@ impl AtomicGuard {
     /// A caller must have an [`AtomicGuard`], and nothing that was found under it may be used
     /// after.
     pub unsafe fn suspend<T>(f: impl FnOnce() -> T) -> T {
-        // SAFETY: By the safety requirements this pairs with the guard's `new`.
+        // SAFETY: The caller has a guard, whose `new` this pairs with.
         unsafe {
             bindings::inline_rcu_read_unlock();
             bindings::inline_migrate_enable();

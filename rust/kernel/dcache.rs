@@ -29,7 +29,7 @@ impl Dentry {
     ///
     /// `ptr` must point to a directory entry whose memory stays valid for `'a`.
     pub unsafe fn from_raw<'a>(ptr: *const bindings::dentry) -> &'a Self {
-        // SAFETY: By the safety requirements, and `Self` is transparent.
+        // SAFETY: The caller passes a valid object that lives for `'a`; `Self` is transparent.
         unsafe { &*ptr.cast() }
     }
 
@@ -135,7 +135,7 @@ impl Path {
     ///
     /// `ptr` must point to a path whose members are both null or both valid references for `'a`.
     pub unsafe fn from_raw<'a>(ptr: *const bindings::path) -> &'a Self {
-        // SAFETY: By the safety requirements, and `Self` is transparent.
+        // SAFETY: The caller passes a valid object that lives for `'a`; `Self` is transparent.
         unsafe { &*ptr.cast() }
     }
 
@@ -294,7 +294,7 @@ pub fn current_exe(buffer: &mut [u8]) -> Option<&[u8]> {
     if mm.is_null() {
         return None;
     }
-    // SAFETY: As above. The reference is given back below.
+    // SAFETY: The current task keeps its memory. The reference is dropped below.
     let file = unsafe { bindings::get_mm_exe_file(mm) };
     if file.is_null() {
         return None;

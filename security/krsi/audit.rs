@@ -10,8 +10,7 @@
 //! and nothing here calls a hook, but audit's own filter does: see [`krsi_audit_allowed`]. Nor may
 //! it take a lock that a caller of some hook holds: see [`PATHS`].
 
-use crate::{hook, hook_table, path, text};
-use core::ptr::NonNull;
+use crate::{hook, hook_table, path, text::Text};
 use kernel::{
     audit::{self, NoRecord, Record},
     bindings,
@@ -110,7 +109,7 @@ pub(crate) unsafe extern "C" fn krsi_audit_allowed(hook: c_uint) -> bool {
     if callers.any(|hook| hook_table::FACTS[hook].name == "audit_rule_match") {
         return false;
     }
-    // SAFETY: By the safety requirements.
+    // SAFETY: The caller passes a hook's number.
     let paths = unsafe { path::krsi_path_allowed(hook) };
     PATHS[hook as usize].store(paths, Relaxed);
     true
@@ -137,7 +136,8 @@ pub(crate) unsafe extern "C" fn krsi_audit_write(
         return EOPNOTSUPP.to_errno();
     }
     let size = event_size as usize;
-    let object = NonNull::new(object.cast_mut().cast::<u8>());
+    // SAFETY: The caller passes that many readable bytes.
+    let object = unsafe { Text::from_raw(object, object_size) };
     let (Some(object), false) = (
         object,
         event.is_null() || size != EVENT_SIZE || object_size == 0,
@@ -145,7 +145,7 @@ pub(crate) unsafe extern "C" fn krsi_audit_write(
         count(&COUNTERS.invalid);
         return EINVAL.to_errno();
     };
-    // SAFETY: By the safety requirements. What others write meanwhile is in the copy or is not.
+    // SAFETY: The caller passes a readable event. The copy may have part of a concurrent write.
     let event = unsafe { event.read_volatile() };
     let Some(decision) = Decision::parse(&event) else {
         count(&COUNTERS.invalid);
@@ -159,13 +159,14 @@ pub(crate) unsafe extern "C" fn krsi_audit_write(
         count(&COUNTERS.own);
         return 0;
     }
-    let object = NonNull::slice_from_raw_parts(object, object_size as usize);
-    // SAFETY: By the safety requirements; a program's `aux` leads to it.
-    let prog = unsafe { Prog::from_raw((*aux).prog) };
-    // SAFETY: By the safety requirements.
-    let hook = unsafe { bindings::krsi_hook_by_id((*aux).attach_btf_id) };
-    // SAFETY: By the safety requirements.
-    match unsafe { decision.write(prog, hook, task, object) } {
+    // SAFETY: The caller passes the `aux` of the program that is running, which leads to it.
+    let (prog, hook) = unsafe {
+        (
+            Prog::from_raw((*aux).prog),
+            bindings::krsi_hook_by_id((*aux).attach_btf_id),
+        )
+    };
+    match decision.write(prog, hook, task, object) {
         Ok(()) => 0,
         Err(NoRecord::Excluded) => {
             count(&COUNTERS.excluded);
@@ -224,16 +225,12 @@ impl<'a> Decision<'a> {
     /// It is whole unless memory runs out while it grows. Then audit leaves out the fields for
     /// which there is none, the last ones, and tells nobody; the keys are also those of the system
     /// call.
-    ///
-    /// # Safety
-    ///
-    /// `object` must be readable.
-    unsafe fn write(
+    fn write(
         &self,
         prog: &Prog,
         hook: c_int,
         task: bool,
-        object: NonNull<[u8]>,
+        object: Text<'_>,
     ) -> Result<(), NoRecord> {
         let mut scratch = KVec::<u8>::new();
         scratch
@@ -264,14 +261,13 @@ impl<'a> Decision<'a> {
             room: TEXTS_MAX - Record::untrusted_len(self.keys.to_bytes()),
             cut: false,
         };
-        // SAFETY: By the safety requirements.
-        let (object, len) = unsafe { copy(&mut scratch, object) };
+        let (object, len) = copy(&mut scratch, object);
         match object.first() {
             None => (),
             Some(b'/') => texts.add("path", object, len),
             Some(_) => texts.add("object", object, len),
         }
-        // In an interrupt the current task is somebody whom that does not concern.
+        // In interrupts, current is unrelated.
         if task {
             // SAFETY: The buffer has that size.
             let len = unsafe {
@@ -340,15 +336,9 @@ impl Texts<'_> {
 }
 
 /// Copies a text. Returns what there is room for, and the length, which is [`LOOK_MAX`] at most.
-///
-/// # Safety
-///
-/// `from` must be readable, though other CPUs may write there.
-unsafe fn copy(to: &mut [u8], from: NonNull<[u8]>) -> (&[u8], usize) {
-    // SAFETY: The caller says that it is readable.
-    let (len, room) = (unsafe { text::len(from, LOOK_MAX) }, to.len());
-    // SAFETY: The caller says that it is readable.
-    let text = unsafe { text::copy(to, from) };
+fn copy<'a>(to: &'a mut [u8], from: Text<'_>) -> (&'a [u8], usize) {
+    let (len, room) = (from.len(LOOK_MAX), to.len());
+    let text = from.copy(to);
     // One that was cut short meanwhile is not longer than what was copied.
     let len = if text.len() < room { text.len() } else { len };
 
@@ -401,8 +391,7 @@ mod tests {
     fn texts_are_copied_to_their_end() {
         let mut to = [0xaa; 4];
         let mut check = |from: &[u8], kept: &[u8], len| {
-            // SAFETY: A slice is readable.
-            assert!(unsafe { copy(&mut to, NonNull::from(from)) } == (kept, len));
+            assert!(copy(&mut to, from.into()) == (kept, len));
         };
         check(b"", b"", 0);
         check(b"\0", b"", 0);
@@ -415,10 +404,7 @@ mod tests {
     fn the_end_of_a_text_is_not_looked_for_far_away() -> Result {
         let mut bytes = KVec::from_elem(b'x', LOOK_MAX + 100, GFP_KERNEL)?;
         let mut to = [0; 4];
-        let len = |bytes: &[u8], to: &mut [u8]| {
-            // SAFETY: A slice is readable.
-            unsafe { copy(to, NonNull::from(bytes)) }.1
-        };
+        let len = |bytes: &[u8], to: &mut [u8]| copy(to, bytes.into()).1;
         assert_eq!(len(&bytes, &mut to), LOOK_MAX);
         bytes[LOOK_MAX - 1] = 0;
         assert_eq!(len(&bytes, &mut to), LOOK_MAX - 1);

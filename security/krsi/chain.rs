@@ -154,7 +154,7 @@ impl Chains {
             }
         }
         let (i, cookie) = waiting?;
-        // SAFETY: As above.
+        // SAFETY: The cookie came from `start_poll_synchronize_rcu()`.
         unsafe { bindings::cond_synchronize_rcu(cookie) };
         Some(i)
     }
@@ -206,7 +206,8 @@ impl Chain {
     /// be in it again.
     unsafe fn fill(&self, mut functions: impl Iterator<Item = Function>) {
         for slot in self.slots() {
-            // SAFETY: By the safety requirements; `empty` stays.
+            // SAFETY: No trampoline is in the chain, says the caller, and the functions stay, as
+            // `empty` does.
             unsafe { slot.update(functions.next().unwrap_or(Some(empty))) };
         }
     }

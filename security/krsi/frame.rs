@@ -3,7 +3,8 @@
 //! What trampolines lay out for BPF programs.
 
 use core::{
-    cell::UnsafeCell,
+    cell::Cell,
+    marker::PhantomData,
     mem::{offset_of, size_of, MaybeUninit},
 };
 use kernel::{bindings, bpf::RunCtx};
@@ -16,23 +17,32 @@ pub(crate) const MAX_WORDS: usize = 6;
 ///
 /// The context has the words of the arguments, then one for the return value of the program before,
 /// which is 0 or no other program would run. At index -1 is the number of argument words, of which
-/// programs are told the lower byte. The rest of that word is KRSI's: see [`Meta`].
+/// programs are told the lower byte. The rest of that word is KRSI's: see [`Context`].
 #[repr(C)]
 pub(crate) struct Frame {
     run_ctx: RunCtx,
-    /// Written by [`Meta::request_stub`], through the pointer that targets get.
-    meta: UnsafeCell<u64>,
+    /// Written by [`Context::request_stub`], through the pointer that targets get.
+    meta: Cell<u64>,
     words: [MaybeUninit<u64>; MAX_WORDS + 1],
 }
 
 // Chains find the context at a fixed offset of the frame.
 const _: () = assert!(offset_of!(Frame, words) == bindings::KRSI_FRAME_CTX as usize);
 
-/// The word before a context of a [`Frame`].
+/// The context of a [`Frame`].
+///
+/// # Invariants
+///
+/// `ptr` points to the words of a frame that lives for `'a` and that only the current task accesses.
 #[derive(Clone, Copy)]
-pub(crate) struct Meta(u64);
+pub(crate) struct Context<'a> {
+    ptr: *const u64,
+    /// The word before the others, without [`Self::STUB`].
+    meta: u64,
+    _frame: PhantomData<&'a Frame>,
+}
 
-impl Meta {
+impl Context<'_> {
     /// The hook returns nothing.
     const VOID: u64 = 1 << 8;
     /// The target asks the trampoline to call the hook's stub.
@@ -40,42 +50,53 @@ impl Meta {
     const HOOK_SHIFT: u32 = 16;
 
     /// A constant that an instruction can have as its operand, which takes no register.
-    const fn new(hook: usize, void: bool, count: usize) -> u64 {
+    const fn meta(hook: usize, void: bool, count: usize) -> u64 {
         assert!(count <= 0xff && hook < 1 << 15);
         (hook << Self::HOOK_SHIFT) as u64 | if void { Self::VOID } else { 0 } | count as u64
     }
 
-    /// Reads what is before a context.
+    /// Makes a value from the pointer that targets get.
     ///
     /// # Safety
     ///
-    /// `ctx` must be the context of a frame.
-    pub(crate) unsafe fn of(ctx: *const u64) -> Self {
-        // SAFETY: The word is in the frame of the context.
-        Self(unsafe { *ctx.sub(1) })
+    /// `ptr` must be the context of a frame of the current task, which lives for the lifetime of the
+    /// value.
+    #[inline(always)]
+    pub(crate) unsafe fn from_raw(ptr: *const u64) -> Self {
+        // INVARIANT: The caller passes the context of a frame of the current task.
+        Self {
+            ptr,
+            // SAFETY: The word before a context is in its frame, too.
+            meta: unsafe { *ptr.sub(1) },
+            _frame: PhantomData,
+        }
+    }
+
+    /// The pointer that programs get.
+    #[inline(always)]
+    pub(crate) fn as_ptr(self) -> *const u64 {
+        self.ptr
     }
 
     /// The hook that the context was made for.
+    #[inline(always)]
     pub(crate) fn hook(self) -> usize {
-        (self.0 >> Self::HOOK_SHIFT) as usize
+        (self.meta >> Self::HOOK_SHIFT) as usize
     }
 
     /// Whether the hook returns nothing.
+    #[inline(always)]
     pub(crate) fn void(self) -> bool {
-        self.0 & Self::VOID != 0
+        self.meta & Self::VOID != 0
     }
 
     /// Has the trampoline call the hook's stub.
     ///
     /// A return value cannot ask for that: an extension program may return any.
-    ///
-    /// # Safety
-    ///
-    /// `ctx` must be the context of a frame of the current task.
-    pub(crate) unsafe fn request_stub(self, ctx: *const u64) {
-        // SAFETY: The word is in the frame of the context, in an `UnsafeCell`, and only the current
-        // task accesses the frame.
-        unsafe { ctx.cast_mut().sub(1).write(self.0 | Self::STUB) };
+    pub(crate) fn request_stub(self) {
+        // SAFETY: The word is in the frame of the context, in a `Cell`, and only the current task
+        // accesses the frame.
+        unsafe { self.ptr.cast_mut().sub(1).write(self.meta | Self::STUB) };
     }
 }
 
@@ -87,7 +108,7 @@ impl Frame {
         words[count].write(0);
         Self {
             run_ctx: RunCtx::new(),
-            meta: UnsafeCell::new(Meta::new(hook, void, count)),
+            meta: Cell::new(Context::meta(hook, void, count)),
             words,
         }
     }
@@ -123,8 +144,9 @@ impl Frame {
     #[inline(always)]
     pub(crate) fn ctx(&self) -> *const u64 {
         // Derived from the whole, since programs look before the words too.
-        // SAFETY: `words` is in the frame.
-        unsafe { (&raw const *self).byte_add(offset_of!(Frame, words)).cast() }
+        (&raw const *self)
+            .wrapping_byte_add(offset_of!(Frame, words))
+            .cast()
     }
 
     /// The run context of the hook's only program, or of a chain.
@@ -136,8 +158,7 @@ impl Frame {
     /// Whether the target asked for the hook's stub.
     #[inline(always)]
     pub(crate) fn stub_requested(&self) -> bool {
-        // SAFETY: Only the current task accesses the frame.
-        unsafe { *self.meta.get() & Meta::STUB != 0 }
+        self.meta.get() & Context::STUB != 0
     }
 }
 
@@ -167,7 +188,14 @@ const fn offset_of_size(size: usize, big_endian: bool) -> usize {
 #[kernel::macros::kunit_tests(krsi_frame)]
 mod tests {
     use super::*;
-    use crate::hook;
+
+    /// The last number that a hook can have.
+    const LAST: usize = (1 << 15) - 1;
+
+    fn context(frame: &Frame) -> Context<'_> {
+        // SAFETY: The context is the frame's, which the test owns.
+        unsafe { Context::from_raw(frame.ctx()) }
+    }
 
     /// Reads the word at `index` of a context, as a program would.
     fn word(frame: &Frame, index: isize) -> u64 {
@@ -189,25 +217,21 @@ mod tests {
     #[test]
     fn the_hook_is_beyond_what_programs_are_told() {
         for void in [false, true] {
-            let frame = Frame::new(hook::COUNT - 1, void, MAX_WORDS);
-            // SAFETY: The context is the frame's.
-            let meta = unsafe { Meta::of(frame.ctx()) };
+            let frame = Frame::new(LAST, void, MAX_WORDS);
+            let context = context(&frame);
 
             assert_eq!(word(&frame, -1) & 0xff, MAX_WORDS as u64);
-            assert_eq!(meta.hook(), hook::COUNT - 1);
-            assert_eq!(meta.void(), void);
+            assert_eq!(context.hook(), LAST);
+            assert_eq!(context.void(), void);
         }
     }
 
     #[test]
     fn the_stub_can_be_requested() {
-        let frame = Frame::new(hook::COUNT - 1, true, 3);
-        // SAFETY: The context is the frame's.
-        let meta = unsafe { Meta::of(frame.ctx()) };
+        let frame = Frame::new(LAST, true, 3);
 
         assert!(!frame.stub_requested());
-        // SAFETY: The context is the frame's.
-        unsafe { meta.request_stub(frame.ctx()) };
+        context(&frame).request_stub();
         assert!(frame.stub_requested());
         assert_eq!(word(&frame, -1) & 0xff, 3);
     }

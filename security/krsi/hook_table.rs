@@ -94,13 +94,15 @@ macro_rules! hooks {
 
                 #[inline(always)]
                 unsafe fn call_target(frame: &Frame) -> c_uint {
-                    // SAFETY: By the safety requirements.
+                    // SAFETY: The frame has the context of the hook's programs. The caller has the
+                    // guard that the target needs.
                     unsafe { call!($tramp or krsi_run_list, frame, "r12") }
                 }
 
                 #[inline(always)]
                 unsafe fn call_sleepable_target(frame: &Frame) -> c_uint {
-                    // SAFETY: By the safety requirements.
+                    // SAFETY: The frame has the context of the hook's programs. The caller has the
+                    // guard that the target needs.
                     unsafe { call!($stramp or krsi_run_sleepable_list, frame) }
                 }
             }
@@ -136,7 +138,7 @@ macro_rules! hooks {
                     )
                 },
                 #[cfg(CONFIG_HAVE_STATIC_CALL)]
-                // SAFETY: As above.
+                // SAFETY: Both are of the static call that is declared for this hook.
                 sleepable_target: unsafe {
                     StaticCall::new(
                         &raw mut bindings::$skey,
@@ -240,12 +242,12 @@ unsafe extern "C" fn inode_init_security(
     ) -> c_int;
     let programs: Entry = callback::<id::inode_init_security, _>();
 
-    // SAFETY: By the safety requirements.
+    // SAFETY: These are the framework's arguments.
     let verdict = unsafe { programs(inode, dir, name, xattrs, count) };
     if verdict != 0 && verdict != EOPNOTSUPP.to_errno() {
         return verdict;
     }
-    // SAFETY: By the safety requirements.
+    // SAFETY: These are the framework's arguments.
     match unsafe { crate::blob::xattr::collect(inode, xattrs, count) } {
         Ok(()) => verdict,
         Err(e) => e.to_errno(),

@@ -104,7 +104,7 @@ impl Dst {
         if len == 0 {
             return Err(EINVAL);
         }
-        // INVARIANT: By the safety requirements.
+        // INVARIANT: The caller passes writable memory, of at least one byte.
         Ok(Self(NonNull::slice_from_raw_parts(ptr, len as usize)))
     }
 
@@ -165,18 +165,8 @@ fn write(path: &Path, dst: &Dst, wanted: Wanted) -> Result<usize> {
 }
 
 /// Answers a program: `dst` has a whole path, or is empty.
-///
-/// # Safety
-///
-/// As for [`Dst::new`].
-unsafe fn answer(
-    dst: *mut c_char,
-    len: u32,
-    flags: u64,
-    write: impl FnOnce(&Dst, Wanted) -> Result<usize>,
-) -> i64 {
-    // SAFETY: By the safety requirements.
-    let dst = match unsafe { Dst::new(dst, len) } {
+fn answer(dst: Result<Dst>, flags: u64, write: impl FnOnce(&Dst, Wanted) -> Result<usize>) -> i64 {
+    let dst = match dst {
         Ok(dst) => dst,
         Err(e) => return e.to_errno().into(),
     };
@@ -204,10 +194,10 @@ pub(crate) unsafe extern "C" fn krsi_write_path(
     len: u32,
     flags: u64,
 ) -> i64 {
-    // SAFETY: By the safety requirements.
-    let path = unsafe { Path::from_raw(path) };
-    // SAFETY: By the safety requirements.
-    unsafe { answer(dst, len, flags, |dst, wanted| write(path, dst, wanted)) }
+    // SAFETY: The caller passes a valid path and writable memory.
+    let (path, dst) = unsafe { (Path::from_raw(path), Dst::new(dst, len)) };
+
+    answer(dst, flags, |dst, wanted| write(path, dst, wanted))
 }
 
 /// As [`krsi_write_path`], of `dentry` on the mount of `dir`.
@@ -225,14 +215,20 @@ pub(crate) unsafe extern "C" fn krsi_write_path_at(
     len: u32,
     flags: u64,
 ) -> i64 {
-    // SAFETY: By the safety requirements.
-    let (dir, dentry) = unsafe { (Path::from_raw(dir), Dentry::from_raw(dentry)) };
+    // SAFETY: The caller passes a valid path, a pinned entry and writable memory.
+    let (dir, dentry, dst) = unsafe {
+        (
+            Path::from_raw(dir),
+            Dentry::from_raw(dentry),
+            Dst::new(dst, len),
+        )
+    };
     let write = |dst: &Dst, wanted| {
         dir.with_dentry(dentry, |path| write(path, dst, wanted))
             .unwrap_or(Err(EINVAL))
     };
-    // SAFETY: By the safety requirements.
-    unsafe { answer(dst, len, flags, write) }
+
+    answer(dst, flags, write)
 }
 
 /// As [`krsi_write_path`], of the path by which a file was opened.
@@ -247,10 +243,11 @@ pub(crate) unsafe extern "C" fn krsi_write_file_path(
     len: u32,
     flags: u64,
 ) -> i64 {
-    // SAFETY: By the safety requirements. The position is not touched.
-    let path = Path::of_file(unsafe { File::from_raw_file(file) });
-    // SAFETY: By the safety requirements.
-    unsafe { answer(dst, len, flags, |dst, wanted| write(path, dst, wanted)) }
+    // SAFETY: The caller passes a valid file, whose position is not touched, and writable memory.
+    let (file, dst) = unsafe { (File::from_raw_file(file), Dst::new(dst, len)) };
+    let path = Path::of_file(file);
+
+    answer(dst, flags, |dst, wanted| write(path, dst, wanted))
 }
 
 /// As [`krsi_write_path`], of the file that is being executed.
@@ -265,7 +262,7 @@ pub(crate) unsafe extern "C" fn krsi_write_bprm_path(
     len: u32,
     flags: u64,
 ) -> i64 {
-    // SAFETY: By the safety requirements; hooks are called with a file.
+    // SAFETY: The caller passes a `linux_binprm` of a hook, which has a file, and writable memory.
     unsafe { krsi_write_file_path((*bprm).file, dst, len, flags) }
 }
 

@@ -73,7 +73,7 @@ pub(crate) unsafe extern "C" fn krsi_file_unfinished(hook: c_uint) -> bool {
 ///
 /// `task` must point to a task that is valid for `'a`, by a reference or by RCU.
 unsafe fn task<'a>(task: *mut bindings::task_struct) -> &'a Task {
-    // SAFETY: By the safety requirements; `Task` is transparent.
+    // SAFETY: The caller passes a task that is valid for `'a`; `Task` is transparent.
     unsafe { &*task.cast() }
 }
 
@@ -88,7 +88,7 @@ unsafe fn task<'a>(task: *mut bindings::task_struct) -> &'a Task {
 pub(crate) unsafe extern "C" fn krsi_get_real_parent(
     p: *mut bindings::task_struct,
 ) -> *mut bindings::task_struct {
-    // SAFETY: By the safety requirements.
+    // SAFETY: The caller passes a task that stays during the call.
     rcu_refs::real_parent(unsafe { task(p) }).map_or(null_mut(), RcuTask::into_raw)
 }
 
@@ -103,7 +103,7 @@ pub(crate) unsafe extern "C" fn krsi_get_real_parent(
 pub(crate) unsafe extern "C" fn krsi_get_group_leader(
     p: *mut bindings::task_struct,
 ) -> *mut bindings::task_struct {
-    // SAFETY: By the safety requirements.
+    // SAFETY: The caller passes a task that stays during the call.
     rcu_refs::group_leader(unsafe { task(p) }).map_or(null_mut(), RcuTask::into_raw)
 }
 
@@ -118,7 +118,7 @@ pub(crate) unsafe extern "C" fn krsi_get_group_leader(
 pub(crate) unsafe extern "C" fn krsi_get_task_cred(
     p: *mut bindings::task_struct,
 ) -> *const bindings::cred {
-    // SAFETY: By the safety requirements.
+    // SAFETY: The caller passes a task that stays during the call.
     rcu_refs::real_cred(unsafe { task(p) })
         .map_or(null(), |cred| ARef::into_raw(cred).as_ptr().cast())
 }
@@ -133,7 +133,7 @@ pub(crate) unsafe extern "C" fn krsi_get_task_cred(
 #[export]
 pub(crate) unsafe extern "C" fn krsi_put_cred(cred: *const bindings::cred) {
     if let Some(cred) = NonNull::new(cred.cast_mut()) {
-        // SAFETY: By the safety requirements; `Credential` is transparent.
+        // SAFETY: The caller gives the reference up; `Credential` is transparent.
         drop(unsafe { ARef::<Credential>::from_raw(cred.cast()) });
     }
 }
@@ -156,7 +156,7 @@ pub(crate) unsafe extern "C" fn krsi_find_parent(
     dentry: *const bindings::dentry,
 ) -> *const bindings::krsi_dentry {
     let guard = rcu::read_lock();
-    // SAFETY: By the safety requirements.
+    // SAFETY: The caller's critical section keeps the entry.
     unpinned(unsafe { Dentry::from_raw(dentry) }.parent(&guard))
 }
 
@@ -173,7 +173,7 @@ pub(crate) unsafe extern "C" fn krsi_find_parent(
 pub(crate) unsafe extern "C" fn krsi_find_dentry(
     path: *const bindings::path,
 ) -> *const bindings::krsi_dentry {
-    // SAFETY: By the safety requirements.
+    // SAFETY: The caller passes a pinned path.
     let path = unsafe { Path::from_raw(path) };
     unpinned(path.dentry().filter(|dentry| dentry.rcu_freed()))
 }
@@ -188,7 +188,7 @@ pub(crate) unsafe extern "C" fn krsi_find_dentry(
 pub(crate) unsafe extern "C" fn krsi_find_sb(
     inode: *const bindings::inode,
 ) -> *const bindings::super_block {
-    // SAFETY: By the safety requirements; the field does not change after the allocation.
+    // SAFETY: The caller keeps the inode; the field does not change after the allocation.
     // Superblocks are freed after a grace period that begins when their last inode is gone.
     unsafe { (*inode).i_sb }
 }

@@ -2,7 +2,8 @@
 
 //! Texts in the memory of programs, which other CPUs may write at the same time.
 
-use core::ptr::NonNull;
+use core::{marker::PhantomData, ptr::NonNull};
+use kernel::ffi::c_char;
 
 /// Bytes that are looked at together.
 pub(crate) const WORD: usize = size_of::<u64>();
@@ -18,53 +19,85 @@ pub(crate) fn nul_of(word: u64) -> Option<usize> {
     (nuls != 0).then(|| nuls.trailing_zeros() as usize / 8)
 }
 
-/// The length of a text that ends with a NUL, with `from`, or after `max` bytes.
+/// A text that ends with a NUL, or with the memory that it is in.
 ///
-/// Looks at `max` bytes at most, by words.
+/// # Invariants
 ///
-/// # Safety
-///
-/// `from` must be readable, though other CPUs may write there.
-pub(crate) unsafe fn len(from: NonNull<[u8]>, max: usize) -> usize {
-    let start = from.as_ptr().cast::<u8>();
-    let len = from.len().min(max);
-    let is_nul = |i: usize| {
-        // SAFETY: `i` is less than `len`, and the caller says that `from` is readable.
-        unsafe { start.add(i).read_volatile() == 0 }
-    };
-    let aligned = start.align_offset(WORD).min(len);
-    let tail = len - (len - aligned) % WORD;
-
-    if let Some(nul) = (0..aligned).find(|i| is_nul(*i)) {
-        return nul;
-    }
-    for i in (aligned..tail).step_by(WORD) {
-        // SAFETY: The word is aligned and ends at `tail` at the latest, which is in `from`.
-        let word = unsafe { start.add(i).cast::<u64>().read_volatile() };
-        if let Some(nul) = nul_of(u64::from_le(word)) {
-            return i + nul;
-        }
-    }
-    (tail..len).find(|i| is_nul(*i)).unwrap_or(len)
+/// The memory can be read for `'a`. Other CPUs may write there.
+#[derive(Clone, Copy)]
+pub(crate) struct Text<'a> {
+    memory: NonNull<[u8]>,
+    _memory: PhantomData<&'a [u8]>,
 }
 
-/// Copies a text up to its NUL, so that it does not change after it was looked at.
-///
-/// # Safety
-///
-/// `from` must be readable, though other CPUs may write there.
-pub(crate) unsafe fn copy(to: &mut [u8], from: NonNull<[u8]>) -> &[u8] {
-    let start = from.as_ptr().cast::<u8>();
-    // SAFETY: The caller says that it is readable.
-    let len = unsafe { len(from, to.len()) };
+impl<'a> Text<'a> {
+    /// Makes a value from the memory of a program. Returns [`None`] if `ptr` is null.
+    ///
+    /// # Safety
+    ///
+    /// `size` bytes at `ptr` must be readable for `'a`, though other CPUs may write there.
+    pub(crate) unsafe fn from_raw(ptr: *const c_char, size: u32) -> Option<Self> {
+        let ptr = NonNull::new(ptr.cast_mut().cast())?;
 
-    for (i, byte) in to[..len].iter_mut().enumerate() {
-        // SAFETY: `i` is less than the length of `from`.
-        *byte = unsafe { start.add(i).read_volatile() };
+        // INVARIANT: The caller passes readable memory.
+        Some(Self {
+            memory: NonNull::slice_from_raw_parts(ptr, size as usize),
+            _memory: PhantomData,
+        })
     }
-    // A text that another CPU cut short meanwhile ends there.
-    let end = to[..len].iter().position(|byte| *byte == 0);
-    &to[..end.unwrap_or(len)]
+
+    /// Reads one byte, once.
+    fn byte(self, i: usize) -> u8 {
+        assert!(i < self.memory.len());
+        // SAFETY: By the type invariant, the byte can be read.
+        unsafe { self.memory.cast::<u8>().add(i).read_volatile() }
+    }
+
+    /// The length of the text, or `max` if that is less.
+    ///
+    /// Looks at `max` bytes at most, by words.
+    pub(crate) fn len(self, max: usize) -> usize {
+        let start = self.memory.as_ptr().cast::<u8>();
+        let len = self.memory.len().min(max);
+        let aligned = start.align_offset(WORD).min(len);
+        let tail = len - (len - aligned) % WORD;
+        let is_nul = |i: &usize| self.byte(*i) == 0;
+
+        if let Some(nul) = (0..aligned).find(is_nul) {
+            return nul;
+        }
+        for i in (aligned..tail).step_by(WORD) {
+            // SAFETY: The word is aligned and ends at `tail` at the latest, which is in the memory.
+            // By the type invariant, that can be read.
+            let word = unsafe { start.add(i).cast::<u64>().read_volatile() };
+            if let Some(nul) = nul_of(u64::from_le(word)) {
+                return i + nul;
+            }
+        }
+        (tail..len).find(is_nul).unwrap_or(len)
+    }
+
+    /// Copies the text as far as there is room, so that it does not change after it was looked at.
+    pub(crate) fn copy(self, to: &mut [u8]) -> &[u8] {
+        let len = self.len(to.len());
+
+        for (i, byte) in to[..len].iter_mut().enumerate() {
+            *byte = self.byte(i);
+        }
+        // A text that another CPU cut short meanwhile ends there.
+        let end = to[..len].iter().position(|byte| *byte == 0);
+        &to[..end.unwrap_or(len)]
+    }
+}
+
+impl<'a> From<&'a [u8]> for Text<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        // INVARIANT: A slice can be read.
+        Self {
+            memory: NonNull::from(bytes),
+            _memory: PhantomData,
+        }
+    }
 }
 
 #[cfg(CONFIG_SECURITY_KRSI_KUNIT_TEST)]
@@ -75,10 +108,7 @@ mod tests {
     #[test]
     fn texts_end_anywhere() {
         let mut bytes = [b'x'; 40];
-        let at = |bytes: &[u8], max| {
-            // SAFETY: A slice is readable.
-            unsafe { len(NonNull::from(bytes), max) }
-        };
+        let at = |bytes: &[u8], max| Text::from(bytes).len(max);
         for end in (0..=40).rev() {
             if end < 40 {
                 bytes[end] = 0;
@@ -98,8 +128,7 @@ mod tests {
     fn texts_are_copied_to_their_end() {
         let mut to = [0xaa; 4];
         let mut check = |from: &[u8], kept: &[u8]| {
-            // SAFETY: A slice is readable.
-            assert!(unsafe { copy(&mut to, NonNull::from(from)) } == kept);
+            assert!(Text::from(from).copy(&mut to) == kept);
         };
         check(b"", b"");
         check(b"\0", b"");

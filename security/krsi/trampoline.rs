@@ -9,7 +9,7 @@
 //! the verdict is the hook's default, which is not 0 for every hook.
 
 use crate::{
-    frame::{words_of, Frame, Meta, MAX_WORDS},
+    frame::{words_of, Context, Frame, MAX_WORDS},
     hook::{Current, Hook, STATE},
     programs::Programs,
 };
@@ -78,10 +78,8 @@ unsafe impl Section for Atomic {
 
     #[inline(always)]
     unsafe fn call<H: Hook>(frame: &Frame) -> i32 {
-        // SAFETY: By the safety requirements.
-        let target = || unsafe { H::call_target(frame) };
-        // SAFETY: As above.
-        unsafe { call_target(target, krsi_run_list, frame) }
+        // SAFETY: The caller passes the hook's frame, and has an `AtomicGuard`.
+        unsafe { call_target(|| H::call_target(frame), krsi_run_list, frame) }
     }
 }
 
@@ -99,10 +97,9 @@ unsafe impl Section for Sleepable {
 
     #[inline(always)]
     unsafe fn call<H: Hook>(frame: &Frame) -> i32 {
-        // SAFETY: By the safety requirements.
-        let target = || unsafe { H::call_sleepable_target(frame) };
-        // SAFETY: As above.
-        unsafe { call_target(target, krsi_run_sleepable_list, frame) }
+        let list = krsi_run_sleepable_list;
+        // SAFETY: The caller passes the hook's frame, and has a `SleepableGuard`.
+        unsafe { call_target(|| H::call_sleepable_target(frame), list, frame) }
     }
 }
 
@@ -204,7 +201,7 @@ pub(crate) type Target =
 /// Stands for a verdict: the hook's stub has to be called, its image runs the programs.
 ///
 /// Programs can return it too, those of a hook that returns nothing and extension programs, which
-/// replace a function of another program: the frame tells them apart. See [`Meta::request_stub`].
+/// replace a function of another program: the frame tells them apart. See [`Context::request_stub`].
 const STUB: i32 = i32::MIN;
 
 /// Calls `target`, or `list`, which is slower and counts, if statistics are enabled.
@@ -216,7 +213,7 @@ const STUB: i32 = i32::MIN;
 #[inline(always)]
 unsafe fn call_target(target: impl FnOnce() -> c_uint, list: Target, frame: &Frame) -> i32 {
     if stats_enabled() {
-        // SAFETY: By the safety requirements.
+        // SAFETY: The caller passes the frame of the hook's programs, and has the guard.
         return unsafe { list(frame.ctx().cast(), core::ptr::null()) as i32 };
     }
     // A program could ask for its cookie; those that have one are not called from here.
@@ -257,15 +254,14 @@ pub(crate) unsafe extern "C" fn krsi_run_list(
     ctx: *const c_void,
     _: *const bindings::bpf_insn,
 ) -> c_uint {
-    let ctx = ctx.cast();
-    // SAFETY: `ctx` is the context of a frame.
-    let meta = unsafe { Meta::of(ctx) };
-    // SAFETY: Used as `run` does, under its caller's guard.
-    let current = || unsafe { STATE[meta.hook()].current() };
-    // SAFETY: `ctx` has the hook's arguments; the caller has the guard.
-    let verdict = unsafe { run(current, ctx, meta.void()) };
     // SAFETY: `ctx` is the context of a frame of the current task.
-    verdict.unwrap_or_else(|| unsafe { stub(meta, ctx) }) as c_uint
+    let ctx = unsafe { Context::from_raw(ctx.cast()) };
+    // SAFETY: Used as `run` does, under its caller's guard.
+    let current = || unsafe { STATE[ctx.hook()].current() };
+    // SAFETY: `ctx` has the hook's arguments; the caller has the guard.
+    let verdict = unsafe { run(current, ctx.as_ptr(), ctx.void()) };
+
+    verdict.unwrap_or_else(|| stub(ctx)) as c_uint
 }
 
 /// Runs the programs of a hook, for [`Sleepable`] trampolines.
@@ -282,26 +278,20 @@ pub(crate) unsafe extern "C" fn krsi_run_sleepable_list(
     ctx: *const c_void,
     _: *const bindings::bpf_insn,
 ) -> c_uint {
-    let ctx = ctx.cast();
-    // SAFETY: `ctx` is the context of a frame.
-    let meta = unsafe { Meta::of(ctx) };
-    // SAFETY: Used as `run_sleepable` does, under its caller's guard.
-    let current = || unsafe { STATE[meta.hook()].current() };
-    // SAFETY: `ctx` has the hook's arguments; the caller has the guard.
-    let verdict = unsafe { run_sleepable(current, ctx, meta.void()) };
     // SAFETY: `ctx` is the context of a frame of the current task.
-    verdict.unwrap_or_else(|| unsafe { stub(meta, ctx) }) as c_uint
+    let ctx = unsafe { Context::from_raw(ctx.cast()) };
+    // SAFETY: Used as `run_sleepable` does, under its caller's guard.
+    let current = || unsafe { STATE[ctx.hook()].current() };
+    // SAFETY: `ctx` has the hook's arguments; the caller has the guard.
+    let verdict = unsafe { run_sleepable(current, ctx.as_ptr(), ctx.void()) };
+
+    verdict.unwrap_or_else(|| stub(ctx)) as c_uint
 }
 
 /// Has the trampoline call the stub.
-///
-/// # Safety
-///
-/// As for [`Meta::request_stub`].
 #[cold]
-unsafe fn stub(meta: Meta, ctx: *const u64) -> i32 {
-    // SAFETY: `ctx` is the context of a frame of the current task.
-    unsafe { meta.request_stub(ctx) };
+fn stub(ctx: Context<'_>) -> i32 {
+    ctx.request_stub();
     STUB
 }
 
@@ -461,9 +451,9 @@ mod tests {
     fn only_a_request_calls_the_stub() {
         let frame = Frame::new(0, false, 0);
         // SAFETY: The context is the frame's.
-        let verdict = unsafe { stub(Meta::of(frame.ctx()), frame.ctx()) };
+        let context = unsafe { Context::from_raw(frame.ctx()) };
 
-        assert_eq!(verdict, STUB);
+        assert_eq!(stub(context), STUB);
         assert!(frame.stub_requested());
     }
 }

@@ -21,12 +21,12 @@ impl Map {
     ///
     /// `ptr` must point to a map that lives for `'a`.
     pub unsafe fn from_raw<'a>(ptr: *const bindings::bpf_map) -> &'a Self {
-        // SAFETY: By the safety requirements, and `Self` is transparent.
+        // SAFETY: The caller passes a map that lives for `'a`; `Self` is transparent.
         unsafe { &*ptr.cast() }
     }
 
     fn kind(&self) -> bindings::bpf_map_type {
-        // SAFETY: By the type invariant; the type does not change.
+        // SAFETY: By the type invariant, the map is complete; its type does not change.
         unsafe { (*self.0.get()).map_type }
     }
 
@@ -82,11 +82,11 @@ pub struct Record<'a> {
 }
 
 impl Record<'_> {
-    /// The record's memory, for `len` bytes, which holds whatever was there before.
-    ///
-    /// User space has the memory mapped: what is read from it proves nothing.
-    pub fn as_mut_ptr(&mut self) -> *mut u8 {
-        self.ptr
+    /// The record's memory, which holds what was there before. User space can read it.
+    pub fn as_mut_slice(&mut self) -> &mut [u8] {
+        // SAFETY: By the type invariant, only the owner of the value writes these bytes. The
+        // buffer was zeroed when it was allocated, and user space maps records read-only.
+        unsafe { core::slice::from_raw_parts_mut(self.ptr, self.len) }
     }
 
     /// How many bytes the record has.

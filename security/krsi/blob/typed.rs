@@ -219,7 +219,7 @@ impl<O: Object, T: Value> Blob<O, T> {
         if blob.is_null() {
             return None;
         }
-        // SAFETY: By the safety requirements of `Object`, the blob is one of this class and stays
+        // SAFETY: As implementations of `Object` guarantee, the blob is one of this class and stays
         // as long as the object. By the type invariant, the values are aligned and within it. By
         // those of `Value`, they are valid and may change.
         Some(unsafe {

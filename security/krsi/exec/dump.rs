@@ -13,7 +13,9 @@ use kernel::{
 
 /// What a record has room for after its header.
 const PIECE: usize = bindings::KRSI_EXEC_RECORD_MAX as usize - HEADER;
-const HEADER: usize = size_of::<bindings::krsi_exec_record>();
+const HEADER: usize = size_of::<Header>();
+
+type Header = bindings::krsi_exec_record;
 
 /// The id of the newest dump.
 static NEWEST: Atomic<u64> = Atomic::new(0);
@@ -28,8 +30,8 @@ pub(crate) fn dumps_lost() -> u64 {
 
 /// Where the records of a dump go.
 pub(super) trait Sink {
-    /// Sends a record that `fill` writes into memory of `len` bytes.
-    fn record(&mut self, len: usize, fill: &mut dyn FnMut(*mut u8) -> Result) -> Result;
+    /// Sends a record of `len` bytes that `fill` writes.
+    fn record(&mut self, len: usize, fill: &mut dyn FnMut(&mut [u8]) -> Result) -> Result;
 }
 
 /// Sends all that [`Strings`] has.
@@ -51,13 +53,13 @@ pub(super) fn dump(bprm: &Binprm, sink: &mut dyn Sink) -> Result<u64> {
         // Sleep now, and not with half a record in a buffer that others use.
         strings.reader.hold(addr, len, end - addr)?;
 
-        let mut fill = |record: *mut u8| {
+        let mut fill = |record: &mut [u8]| {
+            let (header, piece) = record.split_at_mut(HEADER);
             let mut done = 0;
             while done < len {
                 let chunk = strings.reader.at(addr + done)?;
                 let part = chunk.len().min(len - done);
-                // SAFETY: The record has `len` bytes of memory after its header.
-                seen += unsafe { copy_counting(record.add(HEADER + done), &chunk[..part]) };
+                seen += copy_counting(&mut piece[done..done + part], &chunk[..part]);
                 done += part;
             }
             if addr + len == end
@@ -66,7 +68,7 @@ pub(super) fn dump(bprm: &Binprm, sink: &mut dyn Sink) -> Result<u64> {
             {
                 flags |= bindings::krsi_exec_flags_KRSI_EXEC_LAST;
             }
-            let header = bindings::krsi_exec_record {
+            let fields = Header {
                 exec_id: id,
                 offset: (addr - start) as u64,
                 total: (end - start) as u64,
@@ -75,12 +77,8 @@ pub(super) fn dump(bprm: &Binprm, sink: &mut dyn Sink) -> Result<u64> {
                 flags,
                 len: len as u32,
             };
-            // SAFETY: The record has room for its header, aligned or not.
-            unsafe {
-                record
-                    .cast::<bindings::krsi_exec_record>()
-                    .write_unaligned(header)
-            };
+            // SAFETY: `header` is of that size; it need not be aligned.
+            unsafe { header.as_mut_ptr().cast::<Header>().write_unaligned(fields) };
             Ok(())
         };
         let sent = sink.record(HEADER + len, &mut fill);
@@ -117,9 +115,9 @@ impl<'a> Ring<'a> {
 }
 
 impl Sink for Ring<'_> {
-    fn record(&mut self, len: usize, fill: &mut dyn FnMut(*mut u8) -> Result) -> Result {
+    fn record(&mut self, len: usize, fill: &mut dyn FnMut(&mut [u8]) -> Result) -> Result {
         let mut record: Record<'_> = self.ring.reserve(len)?;
-        fill(record.as_mut_ptr())?;
+        fill(record.as_mut_slice())?;
         record.submit(self.flags)
     }
 }
@@ -145,8 +143,10 @@ impl<'a> Events<'a> {
 }
 
 impl Sink for Events<'_> {
-    fn record(&mut self, len: usize, fill: &mut dyn FnMut(*mut u8) -> Result) -> Result {
-        fill(self.record.as_mut_ptr())?;
-        self.events.output(self.flags, &self.record[..len])
+    fn record(&mut self, len: usize, fill: &mut dyn FnMut(&mut [u8]) -> Result) -> Result {
+        let record = &mut self.record[..len];
+
+        fill(record)?;
+        self.events.output(self.flags, record)
     }
 }

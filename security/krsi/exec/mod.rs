@@ -2,8 +2,8 @@
 
 //! What programs can ask about a program that is about to run: its arguments and its environment.
 //!
-//! The bodies of the kfuncs in `kernel/bpf/krsi_exec.c`, which describe them. What they read was
-//! copied from user space already, and nobody can change it any more.
+//! The bodies of the kfuncs in `kernel/bpf/krsi_exec.c`, which describe them. The strings were
+//! copied from user space before, and no task can change them any more.
 //!
 //! While it was copied, another task could: a string's NUL can have gone, and there can be others.
 //! So the strings are told apart as `execve()` will tell them apart for the program, by walking
@@ -11,16 +11,18 @@
 //!
 //! - [`strings`]: the strings, one after the other
 //! - [`scan`]: looking through bytes that come in chunks
+//! - [`output`]: where they go
 //! - [`dump`]: all of them, for user space
 
 mod dump;
+mod output;
 mod scan;
 mod strings;
 
-use crate::text;
-use core::ptr::NonNull;
+use crate::text::Text;
 use dump::{dump, Events, Ring};
 use kernel::{bindings, binprm::Binprm, bpf::map::Map, page::PAGE_SIZE, prelude::*};
+use output::Output;
 use strings::{Cursor, Strings};
 
 pub(crate) use dump::dumps_lost;
@@ -41,7 +43,7 @@ pub(crate) unsafe extern "C" fn krsi_exec_read(
     dst: *mut c_void,
     size: u32,
 ) -> i64 {
-    // SAFETY: By the safety requirements.
+    // SAFETY: The caller passes the hook's argument, and memory of that size.
     let (bprm, mut dst) = unsafe { (Binprm::from_raw(bprm), Output::new(dst, size)) };
 
     let result = Strings::new(bprm).and_then(|mut strings| strings.read(off, &mut dst));
@@ -60,7 +62,7 @@ pub(crate) unsafe extern "C" fn krsi_exec_arg(
     dst: *mut c_void,
     size: u32,
 ) -> i64 {
-    // SAFETY: By the safety requirements.
+    // SAFETY: The caller passes the hook's argument, and memory of that size.
     let (bprm, mut dst) = unsafe { (Binprm::from_raw(bprm), Output::new(dst, size)) };
 
     let result = Strings::new(bprm).and_then(|mut strings| strings.arg(index, &mut dst));
@@ -107,38 +109,30 @@ pub(crate) unsafe extern "C" fn krsi_exec_find_arg(
     size: u32,
     flags: u64,
 ) -> i64 {
-    // SAFETY: The caller passes the hook's argument.
-    let bprm = unsafe { Binprm::from_raw(bprm) };
-    let Some(text) = NonNull::new(text.cast_mut().cast::<u8>()) else {
-        return EINVAL.to_errno().into();
-    };
-    let text = NonNull::slice_from_raw_parts(text, size as usize);
+    // SAFETY: The caller passes the hook's argument, and readable memory of that size.
+    let (bprm, text) = unsafe { (Binprm::from_raw(bprm), Text::from_raw(text, size)) };
 
-    // SAFETY: The caller passes readable memory of that size.
-    unsafe { find_arg(bprm, from, text, flags) }
+    text.ok_or(EINVAL)
+        .and_then(|text| find_arg(bprm, from, text, flags))
         .map_or_else(|e| e.to_errno().into(), |index| index as i64)
 }
 
-/// # Safety
-///
-/// `text` must be readable, though other CPUs may write there.
-unsafe fn find_arg(bprm: &Binprm, from: u32, text: NonNull<[u8]>, flags: u64) -> Result<u64> {
+fn find_arg(bprm: &Binprm, from: u32, text: Text<'_>, flags: u64) -> Result<u64> {
     const PREFIX: u64 = bindings::krsi_arg_flags_KRSI_ARG_PREFIX as u64;
 
     if flags & !PREFIX != 0 {
         return Err(EINVAL);
     }
     let mut strings = Strings::new(bprm)?;
-    // SAFETY: The caller says that it is readable.
-    let len = unsafe { text::len(text, STRING_MAX + 1) };
+    let len = text.len(STRING_MAX + 1);
     if len > STRING_MAX {
         // No argument is so long.
         return Err(ENOENT);
     }
     // A copy, which does not change while it is compared.
     let mut copy = KVec::from_elem(0, len, GFP_KERNEL)?;
-    // SAFETY: The caller says that it is readable.
-    let text = unsafe { text::copy(&mut copy, text) };
+    let text = text.copy(&mut copy);
+
     strings.find_arg(from, text, flags & PREFIX != 0)
 }
 
@@ -154,11 +148,10 @@ pub(crate) unsafe extern "C" fn krsi_exec_env(
     dst: *mut c_void,
     size: u32,
 ) -> i64 {
-    // SAFETY: By the safety requirements.
+    // SAFETY: The caller passes the hook's argument, and memory of that size.
     let (bprm, mut dst) = unsafe { (Binprm::from_raw(bprm), Output::new(dst, size)) };
-    // SAFETY: By the safety requirements.
+    // SAFETY: The caller passes a C string.
     let name = unsafe { CStr::from_char_ptr(name) }.to_bytes();
-
     let result = Strings::new(bprm).and_then(|mut strings| strings.env(name, &mut dst));
     dst.finish(result)
 }
@@ -174,7 +167,7 @@ pub(crate) unsafe extern "C" fn krsi_exec_dump(
     map: *mut bindings::bpf_map,
     flags: u64,
 ) -> i64 {
-    // SAFETY: By the safety requirements.
+    // SAFETY: The caller passes the hook's argument, and a map that stays.
     let (bprm, map) = unsafe { (Binprm::from_raw(bprm), Map::from_raw(map)) };
 
     let result = if let Some(ring) = map.ring_buffer() {
@@ -185,56 +178,4 @@ pub(crate) unsafe extern "C" fn krsi_exec_dump(
         Err(EINVAL)
     };
     result.map_or_else(|e| e.to_errno().into(), |id| id as i64)
-}
-
-/// Memory that a BPF program wants filled.
-///
-/// # Invariants
-///
-/// `size` bytes at `ptr` can be written. Others may write them too, if the memory is a map's.
-struct Output {
-    ptr: *mut u8,
-    size: usize,
-}
-
-impl Output {
-    /// # Safety
-    ///
-    /// `size` bytes at `ptr` must be a BPF program's to write.
-    unsafe fn new(ptr: *mut c_void, size: u32) -> Self {
-        // INVARIANT: By the safety requirements.
-        Self {
-            ptr: ptr.cast(),
-            size: size as usize,
-        }
-    }
-
-    /// Writes what fits of `bytes` at `offset`.
-    fn put(&mut self, offset: usize, bytes: &[u8]) {
-        if offset < self.size {
-            let len = bytes.len().min(self.size - offset);
-            // SAFETY: By the type invariant, and `offset + len` is in the memory, which no page of
-            // the new program is in.
-            unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), self.ptr.add(offset), len) };
-        }
-    }
-
-    /// Ends a string that has `len` bytes, or as many as fit.
-    fn terminate(&mut self, len: usize) {
-        if self.size > 0 {
-            self.put(len.min(self.size - 1), &[0]);
-        }
-    }
-
-    /// The value that the kfunc returns. What was written before an error must not pass for data.
-    fn finish(self, result: Result<usize>) -> i64 {
-        match result {
-            Ok(len) => len as i64,
-            Err(e) => {
-                // SAFETY: By the type invariant.
-                unsafe { core::ptr::write_bytes(self.ptr, 0, self.size) };
-                e.to_errno().into()
-            }
-        }
-    }
 }

@@ -163,39 +163,28 @@ impl<'a> Find<'a> {
     }
 }
 
-/// Copies `src` to `dst` and returns how many NULs it has, without reading it twice.
-///
-/// # Safety
-///
-/// `src.len()` bytes at `dst` must be writable, and not in `src`.
-pub(super) unsafe fn copy_counting(dst: *mut u8, src: &[u8]) -> u64 {
-    let (words, last) = src.split_at(src.len() - src.len() % WORD);
-    let blocks = words.chunks_exact(BLOCK);
-    let rest = blocks.remainder();
-    let mut to = dst;
+/// Copies `src` to `dst`, which has the same length, and returns how many NULs it has, without
+/// reading it twice.
+pub(super) fn copy_counting(dst: &mut [u8], src: &[u8]) -> u64 {
+    let mut to = dst.chunks_exact_mut(BLOCK);
+    let mut from = src.chunks_exact(BLOCK);
     let mut nuls = 0u64;
     // Where there was a NUL there are more: strings are long or short.
     let mut dense = false;
 
-    for block in blocks {
-        // SAFETY: By the safety requirements, here and below: `to` follows the bytes of `src`.
-        if dense || unsafe { copy_block(to, block) } {
-            // SAFETY: As above.
-            let found = unsafe { copy_counting_words(to, block) };
+    for (to, from) in Iterator::zip(&mut to, &mut from) {
+        if dense || copy_block(to, from) {
+            let found = copy_counting_words(to, from);
             dense = found != 0;
             nuls = nuls.wrapping_add(found);
         }
-        // SAFETY: As above.
-        to = unsafe { to.add(BLOCK) };
     }
-    // SAFETY: As above.
-    unsafe {
-        nuls = nuls.wrapping_add(copy_counting_words(to, rest));
-        to = to.add(rest.len());
-        for (i, byte) in last.iter().enumerate() {
-            to.add(i).write(*byte);
-            nuls = nuls.wrapping_add(u64::from(*byte == 0));
-        }
+    let (to, from) = (to.into_remainder(), from.remainder());
+    let words = from.len() - from.len() % WORD;
+    nuls = nuls.wrapping_add(copy_counting_words(to, &from[..words]));
+    for (to, byte) in to.iter_mut().zip(from).skip(words) {
+        *to = *byte;
+        nuls = nuls.wrapping_add(u64::from(*byte == 0));
     }
     nuls
 }
@@ -204,30 +193,21 @@ pub(super) unsafe fn copy_counting(dst: *mut u8, src: &[u8]) -> u64 {
 const BLOCK: usize = 32 * WORD;
 
 /// Copies words; returns whether there may be a NUL. If not, there is none.
-///
-/// # Safety
-///
-/// As [`copy_counting`].
 #[inline(always)]
-unsafe fn copy_block(dst: *mut u8, src: &[u8]) -> bool {
+fn copy_block(dst: &mut [u8], src: &[u8]) -> bool {
     let mut tops = 0;
-    for (i, bytes) in src.chunks_exact(WORD).enumerate() {
-        let word = u64::from_ne_bytes(word(bytes));
-        // SAFETY: By the safety requirements; memory for BPF need not be aligned.
-        unsafe { dst.add(i * WORD).cast::<u64>().write_unaligned(word) };
+    for (to, from) in dst.chunks_exact_mut(WORD).zip(src.chunks_exact(WORD)) {
+        let bytes = word(from);
+        to.copy_from_slice(&bytes);
         // Taking 1 from each byte sets the top bit of one that is 0, and of few others.
-        tops |= word.wrapping_sub(ONES);
+        tops |= u64::from_ne_bytes(bytes).wrapping_sub(ONES);
     }
     tops & (ONES << 7) != 0
 }
 
 /// Copies words, at most a block; returns how many NULs they have.
-///
-/// # Safety
-///
-/// As [`copy_counting`].
 #[inline(always)]
-unsafe fn copy_counting_words(dst: *mut u8, src: &[u8]) -> u64 {
+fn copy_counting_words(dst: &mut [u8], src: &[u8]) -> u64 {
     const LOW: u64 = ONES * 0x7f;
     // A word of which each second byte is 255, and one of which each second byte is 1.
     const EVEN: u64 = u64::MAX / 0xffff * 0xff;
@@ -235,10 +215,10 @@ unsafe fn copy_counting_words(dst: *mut u8, src: &[u8]) -> u64 {
 
     // Each byte counts those at its place in the words that are not NUL.
     let mut others = 0u64;
-    for (i, bytes) in src.chunks_exact(WORD).enumerate() {
-        let word = u64::from_ne_bytes(word(bytes));
-        // SAFETY: By the safety requirements; memory for BPF need not be aligned.
-        unsafe { dst.add(i * WORD).cast::<u64>().write_unaligned(word) };
+    for (to, from) in dst.chunks_exact_mut(WORD).zip(src.chunks_exact(WORD)) {
+        let bytes = word(from);
+        to.copy_from_slice(&bytes);
+        let word = u64::from_ne_bytes(bytes);
         let top = (word & LOW).wrapping_add(LOW) | word;
         others = others.wrapping_add((top >> 7) & ONES);
     }
@@ -396,8 +376,7 @@ mod tests {
             for len in 0..=src.len() - from {
                 let part = &src[from..from + len];
                 let mut dst = [0xaau8; 601];
-                // SAFETY: `dst` is larger than `part`.
-                let nuls = unsafe { copy_counting(dst.as_mut_ptr(), part) };
+                let nuls = copy_counting(&mut dst[..len], part);
                 assert_eq!(nuls, part.iter().filter(|byte| **byte == 0).count() as u64);
                 assert!(dst[..len] == *part && dst[len..].iter().all(|byte| *byte == 0xaa));
             }
@@ -408,23 +387,18 @@ mod tests {
     fn no_nul_is_overlooked() {
         let mut dst = [0; BLOCK];
         for byte in [1, 0x7f, 0x80, 0x81, 0xff] {
-            // SAFETY: `dst` is as large as the source.
-            let nuls = unsafe { copy_counting(dst.as_mut_ptr(), &[byte; BLOCK]) };
+            let nuls = copy_counting(&mut dst, &[byte; BLOCK]);
             assert_eq!(nuls, 0);
             for at in 0..BLOCK {
                 let mut src = [byte; BLOCK];
                 src[at] = 0;
-                // SAFETY: `dst` is as large as the source.
-                assert!(unsafe { copy_block(dst.as_mut_ptr(), &src) });
+                assert!(copy_block(&mut dst, &src));
                 assert!(src == dst);
-                // SAFETY: `dst` is as large as the source.
-                assert_eq!(unsafe { copy_counting(dst.as_mut_ptr(), &src) }, 1);
+                assert_eq!(copy_counting(&mut dst, &src), 1);
             }
         }
-        // SAFETY: `dst` is as large as the source.
-        assert!(!unsafe { copy_block(dst.as_mut_ptr(), &[b'x'; BLOCK]) });
-        // SAFETY: `dst` is as large as the source.
-        let all = unsafe { copy_counting(dst.as_mut_ptr(), &[0; BLOCK]) };
+        assert!(!copy_block(&mut dst, &[b'x'; BLOCK]));
+        let all = copy_counting(&mut dst, &[0; BLOCK]);
         assert_eq!(all, BLOCK as u64);
     }
 }

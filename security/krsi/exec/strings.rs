@@ -3,8 +3,8 @@
 //! The arguments and the environment of a program, one string after the other.
 
 use super::{
+    output::Output,
     scan::{find_nul, Find, Search, Skip},
-    Output,
 };
 use kernel::{
     bindings,
