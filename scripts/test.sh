@@ -23,6 +23,9 @@ blobs="krsi.blob=cred:128,task:128,file:64,backing_file:64,inode:512,superblock:
 blobs+=",msg_msg:64,key:64,bdev:64,perf_event:64,bpf_map:64,bpf_prog:64,bpf_token:64"
 blobs+=" krsi.blob=tun_dev:16,nonsense,dentry:8,inode:8,ib:12,ib:4096"
 blobs+=" krsi.xattrs=5 krsi.xattrs=17 krsi.xattrs=many"
+# The root of the VM is an overlay on 9p. blob_trust_test needs ext4 to be untrusted.
+trust="krsi.xattr_trust=type=overlay,nonsense krsi.xattr_trust=type=9p"
+blobs+=" $trust"
 
 "$TOP/scripts/root.sh"
 stage "Testing the reader of test results"
@@ -138,7 +141,7 @@ if [ ${#neither[@]} -gt 0 ]; then
 	boot neither "lsm=$lsms" - "${neither[@]}"
 fi
 if wanted blob_none_test; then
-	boot no-blobs "lsm=$lsms,krsi krsi.boot=off krsi.blob=ib:0" - blob_none_test
+	boot no-blobs "lsm=$lsms,krsi $trust krsi.boot=off krsi.blob=ib:0" - blob_none_test
 fi
 if wanted blob_test; then
 	boot tomoyo "lsm=$lsms,tomoyo,krsi $blobs" - blob_test
@@ -147,14 +150,14 @@ if wanted boot_test; then
 	# One of the objects in the image is refused, as if it could not be loaded, and
 	# those that cannot be.
 	permissive="krsi.boot=permissive krsi.boot_fail=inherit.bpf.o krsi.boot_refused"
-	boot permissive "lsm=$lsms,krsi $permissive krsi.boot_objects" - boot_test
+	boot permissive "lsm=$lsms,krsi $trust $permissive krsi.boot_objects" - boot_test
 	must_panic enforce "krsi.boot_fail=inherit.bpf.o"
 	must_panic unknown "krsi.boot=Permissive krsi.boot_fail=inherit.bpf.o"
 fi
 if wanted bootconfig_test || wanted boot_test; then
 	# The same object is refused there. Objects of an initial RAM disk are old.
 	"$TOP/scripts/initrd.sh" "$out/initrd" "$tests/bootconfig.conf"
-	INITRD=$out/initrd boot initrd "lsm=$lsms,krsi bootconfig retain_initrd" - bootconfig_test boot_test
+	INITRD=$out/initrd boot initrd "lsm=$lsms,krsi $trust bootconfig retain_initrd" - bootconfig_test boot_test
 fi
 if wanted call_depth_test; then
 	# A CPU that this mitigation is for.

@@ -41,6 +41,18 @@ enum krsi_blob_class {
 	KRSI_BLOB_COUNT,
 };
 
+/**
+ * enum krsi_xattr_trust - values of the slot xattr_trust of superblocks
+ * @KRSI_XATTR_TRUST: read labels from the attributes of the file system
+ * @KRSI_XATTR_DISTRUST: never read them, even if the admin names the file system
+ *
+ * With any other value, the admin decides.
+ */
+enum krsi_xattr_trust {
+	KRSI_XATTR_TRUST = 1,
+	KRSI_XATTR_DISTRUST = 2,
+};
+
 /* Rust: security/krsi/blob/space.rs */
 void krsi_blob_setup(const char *sizes);
 void krsi_xattr_setup(const char *count);
@@ -95,7 +107,8 @@ struct krsi_blob_call {
 int krsi_blob_replace(struct krsi_blob_call *call, struct bpf_insn *buf,
 		      unsigned int len);
 
-/* Rust: security/krsi/blob/xattr.rs */
+/* Rust: security/krsi/blob/xattr/ */
+void krsi_xattr_trust_setup(const char *names);
 int krsi_xattr_save(struct dentry *dentry, struct inode *inode, u32 slot);
 int krsi_xattr_restore(struct dentry *dentry, struct inode *inode, u32 slot);
 

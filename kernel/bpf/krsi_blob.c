@@ -44,6 +44,16 @@ static int __init krsi_xattr_param(char *count)
 }
 __setup("krsi.xattrs=", krsi_xattr_param);
 
+static int __init krsi_xattr_trust_param(char *names)
+{
+	/* Adds the enumerators to BTF, for programs. */
+	BTF_TYPE_EMIT_ENUM(KRSI_XATTR_TRUST);
+
+	krsi_xattr_trust_setup(names);
+	return 1;
+}
+__setup("krsi.xattr_trust=", krsi_xattr_trust_param);
+
 static void *backing_file_blob(const struct file *file)
 {
 	return file->f_mode & FMODE_BACKING ? backing_file_security(file) : NULL;
@@ -268,8 +278,7 @@ __bpf_kfunc int krsi_dentry_blob_read(const struct dentry *dentry, u32 slot,
  * * 0
  * * -EINVAL: no such slot, or an entry without an inode
  * * -ENODATA: it is not known what the attribute has
- * * -EPERM: an immutable inode, or a file system whose attributes are not the
- *   system's: FUSE, or one of a user namespace that is not in memory
+ * * -EPERM: an immutable inode, or a file system that is not trusted
  * * -EROFS: a file system that is not written to
  * * -EAGAIN: a file system that is frozen
  * * -EINTR: the task was killed while it waited for the lock
@@ -328,7 +337,7 @@ __bpf_kfunc int krsi_inode_blob_save_locked(struct dentry *dentry, u32 slot)
  * * 0: the slot can be accessed
  * * -EINVAL: no such slot, an entry without an inode, or an attribute that has
  *   not the slot's size
- * * -EPERM: a file system whose attributes are not the system's
+ * * -EPERM: a file system that is not trusted
  * * what the file system returns
  */
 __bpf_kfunc int krsi_inode_blob_restore(struct dentry *dentry, u32 slot)

@@ -55,6 +55,12 @@ __rust_helper void rust_helper_krsi_warn_xattr(const struct inode *inode,
 			    inode->i_sb->s_id, (u64)inode->i_ino, name, -error);
 }
 
+__rust_helper void rust_helper_krsi_log_untrusted(const struct super_block *sb)
+{
+	pr_info_ratelimited("krsi: %s (%s): untrusted attributes are not read as labels; see xattr_trust\n",
+			    sb->s_id, sb->s_type->name);
+}
+
 /* With interrupts disabled. */
 __rust_helper struct krsi_boot_cpu *rust_helper_krsi_this_boot_cpu(void)
 {

@@ -31,7 +31,8 @@ pub(crate) fn init() -> Result {
     dir.file::<Boot>(c"boot", 0o400)?;
     #[cfg(CONFIG_AUDIT)]
     dir.file::<Audit>(c"audit", 0o400)?;
-    dir.command_file::<Blobs>(c"blobs", 0o600)
+    dir.command_file::<Blobs>(c"blobs", 0o600)?;
+    dir.command_file::<XattrTrust>(c"xattr_trust", 0o600)
 }
 
 struct Version;
@@ -141,5 +142,23 @@ impl Command for Blobs {
 
     fn command(line: &[u8]) -> Result {
         blob::command(line)
+    }
+}
+
+struct XattrTrust;
+
+impl Show for XattrTrust {
+    fn show(m: &SeqFile) -> Result {
+        blob::show_trust(m);
+        Ok(())
+    }
+}
+
+impl Command for XattrTrust {
+    // As for writing the attributes.
+    const CAPABILITY: u32 = bindings::CAP_MAC_ADMIN;
+
+    fn command(line: &[u8]) -> Result {
+        blob::trust_command(line)
     }
 }

@@ -221,6 +221,9 @@ impl Drop for InodeLock<'_> {
 pub struct SuperBlock(Opaque<bindings::super_block>);
 
 impl SuperBlock {
+    /// The size of [`SuperBlock::id`], with the terminating NUL.
+    pub const ID_LEN: usize = 32;
+
     /// Creates a reference to a [`SuperBlock`] from a valid pointer.
     ///
     /// # Safety
@@ -258,6 +261,36 @@ impl SuperBlock {
     pub fn internal_flags(&self) -> usize {
         // SAFETY: By the type invariant the superblock is valid. The flags change as a whole.
         unsafe { ptr::read_volatile(&raw const (*self.as_ptr()).s_iflags) }
+    }
+
+    /// Returns the name of the file system's type, as in `/proc/filesystems`.
+    pub fn type_name(&self) -> &CStr {
+        // SAFETY: By the type invariant the superblock is valid. It holds a reference to its type,
+        // whose name is a constant C string.
+        unsafe { CStr::from_char_ptr((*(*self.as_ptr()).s_type).name) }
+    }
+
+    /// Returns a copy of `s_id`: the name of the device, or of the type if there is no device, then
+    /// a NUL.
+    pub fn id(&self) -> [u8; Self::ID_LEN] {
+        // SAFETY: By the type invariant the superblock is valid. A file system may write the name
+        // concurrently, if it changes its device.
+        unsafe { ptr::read_volatile(&raw const (*self.as_ptr()).s_id) }
+    }
+
+    /// Returns the UUID. [`None`] if there is none, or if it does not have 16 bytes.
+    pub fn uuid(&self) -> Option<[u8; 16]> {
+        // SAFETY: By the type invariant the superblock is valid. The fields are set while the file
+        // system is being mounted.
+        let (len, uuid) = unsafe { ((*self.as_ptr()).s_uuid_len, (*self.as_ptr()).s_uuid.b) };
+
+        (usize::from(len) == uuid.len()).then_some(uuid)
+    }
+
+    /// Whether the file system has handlers of extended attributes.
+    pub fn has_xattr_handlers(&self) -> bool {
+        // SAFETY: By the type invariant the superblock is valid. The field is constant.
+        !unsafe { (*self.as_ptr()).s_xattr }.is_null()
     }
 
     /// Whether the file system was mounted in the initial user namespace.

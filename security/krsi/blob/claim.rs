@@ -6,7 +6,7 @@
 
 use super::{
     class::Class,
-    limits::{in_name, ALIGN, MAX_RESERVED, NAME_MAX},
+    limits::{in_name, is_trust_slot, ALIGN, MAX_RESERVED, NAME_MAX, TRUST_SLOT_SIZE},
 };
 use kernel::prelude::*;
 
@@ -101,7 +101,8 @@ impl Claim {
     /// # Errors
     ///
     /// `EINVAL`: the size is not 1 to [`MAX_RESERVED`], the alignment is not a power of 2 up to
-    /// [`ALIGN`], or `inherit` is given for a class whose objects are not created from others.
+    /// [`ALIGN`], `inherit` is given for a class whose objects are not created from others, or the
+    /// slot `xattr_trust` of superblocks has another size than [`TRUST_SLOT_SIZE`].
     pub(crate) fn new(
         class: Class,
         name: Name,
@@ -117,6 +118,9 @@ impl Claim {
             (_, Some(_)) => return Err(EINVAL),
         };
 
+        if is_trust_slot(class, name.as_bytes()) && size != TRUST_SLOT_SIZE {
+            return Err(EINVAL);
+        }
         if size == 0 || size > MAX_RESERVED || !align.is_power_of_two() || align > ALIGN {
             return Err(EINVAL);
         }
@@ -169,5 +173,20 @@ mod tests {
         assert!(Name::new(b"abcdefghijklmnopqrstuvwxyz012345").is_none());
         assert!(Name::new(b"").is_none());
         assert!(Name::new(b"a\0b").is_none());
+    }
+
+    #[test]
+    fn trust_slot_has_one_size() -> Result {
+        let new = |class, text, size| -> Result<bool> {
+            let name = Name::new(text).ok_or(EINVAL)?;
+            Ok(Claim::new(class, name, size, None, None).is_ok())
+        };
+
+        assert!(new(Class::superblock, b"xattr_trust", 8)?);
+        assert!(!new(Class::superblock, b"xattr_trust", 4)?);
+        assert!(!new(Class::superblock, b"xattr_trust", 16)?);
+        assert!(new(Class::superblock, b"xattr_trus", 4)?);
+        assert!(new(Class::inode, b"xattr_trust", 4)?);
+        Ok(())
     }
 }

@@ -60,7 +60,7 @@ pub(crate) use {
     hooks::refresh,
     inherit::HOOKS as INHERIT_HOOKS,
     space::{has_boot_slots, reserve_boot, SIZES},
-    xattr::HOOKS as XATTR_HOOKS,
+    xattr::{show_trust, trust_command, HOOKS as XATTR_HOOKS},
 };
 
 /// Initialises blobs. Called once, by KRSI's initialiser, after the callbacks were registered.

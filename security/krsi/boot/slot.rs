@@ -10,7 +10,9 @@ use super::{
 };
 use crate::blob::{
     class::{Class, COUNT},
-    limits::{in_name, ALIGN, MAX_RESERVED, MAX_XATTRS, XATTR_STATE},
+    limits::{
+        in_name, is_trust_slot, ALIGN, MAX_RESERVED, MAX_XATTRS, TRUST_SLOT_SIZE, XATTR_STATE,
+    },
 };
 
 /// Name of the section with the slots.
@@ -100,6 +102,9 @@ impl<'a> Slot<'a> {
         if size == 0 || size > MAX_RESERVED {
             return Err(Reason::Number("a slot has 1 to 1024 bytes, not", size));
         }
+        if is_trust_slot(class, name) && size != TRUST_SLOT_SIZE {
+            return Err(Reason::Number("the slot xattr_trust has 8 bytes, not", size));
+        }
         if !align.is_power_of_two() || align > ALIGN {
             return Err(Reason::Number("an alignment is 1, 2, 4 or 8, not", align));
         }
@@ -125,6 +130,7 @@ impl<'a> Slot<'a> {
 
 // As the messages say.
 const _: () = assert!(MAX_RESERVED == 1024 && ALIGN == 8 && MAX_XATTRS == 16 && MAX_SLOTS == 32);
+const _: () = assert!(TRUST_SLOT_SIZE == 8);
 
 /// The sum of slots.
 #[derive(Clone, Copy)]

@@ -18,6 +18,7 @@ use super::{
     },
     label::{restore_all, Label},
     slots::{self, live, PREFIX},
+    trust,
 };
 use kernel::{
     bindings,
@@ -29,17 +30,19 @@ use kernel::{
 };
 
 /// The number of callbacks that are always enabled, since they protect the attributes.
-const ALWAYS: usize = 2;
+const ALWAYS: usize = 3;
 
 /// The callbacks, the first [`ALWAYS`] of which are always enabled. None of these hooks has a callback of
 /// the capabilities, so the framework has a slot left for each.
 #[link_section = ".data..ro_after_init"]
-pub(crate) static HOOKS: [lsm::Hook; 6] = [
+pub(crate) static HOOKS: [lsm::Hook; 8] = [
     lsm_hook!(inode_setxattr, inode_setxattr),
     lsm_hook!(inode_removexattr, inode_removexattr),
+    lsm_hook!(inode_copy_up_xattr, inode_copy_up_xattr),
     lsm_hook!(inode_init_security, inode_init_security),
     lsm_hook!(d_instantiate, d_instantiate),
     lsm_hook!(sb_set_mnt_opts, sb_set_mnt_opts),
+    lsm_hook!(sb_kern_mount, sb_kern_mount),
     lsm_hook!(file_open, file_open),
 ];
 
@@ -55,11 +58,12 @@ pub(in super::super) fn refresh() {
         .for_each(|hook| hook.set_active(any));
 }
 
-/// Starts to store a slot in an attribute, if its claim says so. Called before programs can find
-/// the slot.
+/// Starts to store a slot in an attribute, or to use it for decisions on trust, if its claim says
+/// so. Called before programs can find the slot.
 ///
 /// May sleep. Callers of this and of [`remove`] are serialised.
 pub(in super::super) fn add(slot: &Slot) {
+    trust::add(slot);
     if !slot.xattr {
         return;
     }
@@ -71,8 +75,9 @@ pub(in super::super) fn add(slot: &Slot) {
     }
 }
 
-/// Stops to store a slot. Attributes on disk stay. May sleep.
+/// Stops to store or use a slot. Attributes on disk stay. May sleep.
 pub(in super::super) fn remove(slot: &Slot) {
+    trust::remove(slot);
     slots::remove(slot);
     refresh();
 }
@@ -113,6 +118,39 @@ unsafe extern "C" fn inode_removexattr(
 ) -> c_int {
     // SAFETY: The framework passes a C string.
     may_change(unsafe { CStr::from_char_ptr(name) })
+}
+
+/// Drops attributes from a copy-up, so that the copy has no label:
+///
+/// - from an untrusted layer, since the copy's file system may be trusted
+/// - if the task that mounted the overlay may not write them, since the copy-up would fail
+///
+/// # Safety
+///
+/// Only the LSM framework may call this.
+unsafe extern "C" fn inode_copy_up_xattr(src: *mut bindings::dentry, name: *const c_char) -> c_int {
+    // SAFETY: The framework passes a dentry of the layer, whose superblock is alive, and a C
+    // string.
+    let (sb, name) = unsafe {
+        (
+            SuperBlock::from_raw((*src).d_sb),
+            CStr::from_char_ptr(name).to_bytes(),
+        )
+    };
+    // The credentials are those of the task that mounted the overlay. A denial is not audited, since
+    // the copy-up succeeds.
+    // SAFETY: The user namespace is static.
+    let capable = || unsafe {
+        bindings::ns_capable_noaudit(
+            &raw mut bindings::init_user_ns,
+            bindings::CAP_MAC_ADMIN as c_int,
+        )
+    };
+
+    if name.starts_with(PREFIX) && !(trust::is_trusted(sb) && capable()) {
+        return ECANCELED.to_errno();
+    }
+    EOPNOTSUPP.to_errno()
 }
 
 /// Makes the slots of a new inode accessible, and stores them in attributes.
@@ -167,7 +205,7 @@ pub(crate) unsafe fn collect(
     };
 
     for slot in live() {
-        let Some(label) = Label::new(slot, inode).filter(Label::believed) else {
+        let Some(label) = Label::new(slot, inode).filter(Label::trusted) else {
             break;
         };
         if !label.is_ready() {
@@ -200,7 +238,24 @@ unsafe extern "C" fn d_instantiate(dentry: *mut bindings::dentry, inode: *mut bi
     init::inode_instantiate(inode);
 }
 
+/// The inode of a file system's root, with its dentry. [`None`] while the file system is being
+/// mounted.
+///
+/// # Safety
+///
+/// The superblock must be one that the framework passes to a hook, so that it is not shut down for
+/// `'a`.
+unsafe fn root(sb: &SuperBlock) -> Option<NamedInode<'_>> {
+    let root = sb.root()?;
+
+    // SAFETY: The root is positive and belongs to its inode until the superblock is shut down.
+    unsafe { Some(NamedInode::new(root.inode()?, root)) }
+}
+
 /// Reads the attributes of the root of a file system, which is mounted and not visible yet.
+///
+/// Programs of this hook may decide that the file system is trusted. Until they have run, an
+/// untrusted root is left to [`sb_kern_mount`] and [`file_open`].
 ///
 /// # Safety
 ///
@@ -211,14 +266,31 @@ unsafe extern "C" fn sb_set_mnt_opts(
     _: c_ulong,
     _: *mut c_ulong,
 ) -> c_int {
-    // SAFETY: The framework passes a superblock that is alive, whose root is positive and belongs
-    // to its inode until the superblock is shut down.
-    let named = unsafe {
-        let root = SuperBlock::from_raw(sb).root();
-        root.and_then(|root| Some(NamedInode::new(root.inode()?, root)))
-    };
+    // SAFETY: The framework passes a superblock that is alive.
+    let sb = unsafe { SuperBlock::from_raw(sb) };
 
-    if let Some(named) = named {
+    if trust::is_trusted(sb) {
+        // SAFETY: The superblock is the framework's.
+        if let Some(named) = unsafe { root(sb) } {
+            restore_all(named, true);
+        }
+    }
+    0
+}
+
+/// Reads the attributes of the root of a file system after the programs of `sb_set_mnt_opts`.
+/// Logs that the file system is not trusted.
+///
+/// # Safety
+///
+/// Only the LSM framework may call this.
+unsafe extern "C" fn sb_kern_mount(sb: *const bindings::super_block) -> c_int {
+    // SAFETY: The framework passes a superblock that is alive.
+    let sb = unsafe { SuperBlock::from_raw(sb) };
+
+    // SAFETY: The superblock is the framework's.
+    if let Some(named) = unsafe { root(sb) } {
+        trust::report(sb);
         restore_all(named, true);
     }
     0

@@ -5,7 +5,7 @@
 use super::{
     super::{init, state::READY, typed::AnyObject},
     slots::{live, XattrSlot},
-    trust::believes,
+    trust::is_trusted,
 };
 use kernel::{
     bindings,
@@ -109,23 +109,23 @@ impl<'a> Label<'a> {
         self.set_state(FAILED, || {});
     }
 
-    /// Whether attributes of the file system are believed.
-    pub(super) fn believed(&self) -> bool {
-        believes(self.inode.superblock())
+    /// Whether attributes of the file system are trusted.
+    pub(super) fn trusted(&self) -> bool {
+        is_trusted(self.inode.superblock())
     }
 
     /// Reads the attribute. [`None`] if the inode has none. May sleep.
     ///
     /// # Errors
     ///
-    /// - `EPERM`: attributes of the file system are not believed
+    /// - `EPERM`: attributes of the file system are not trusted
     /// - `EINVAL`: the attribute does not have the slot's size
     /// - others of the file system, which may be temporary
     fn stored(&self, named: NamedInode<'_>) -> Result<Option<KVec<u8>>> {
         if !self.inode.has_xattrs() {
             return Ok(None);
         }
-        if !self.believed() {
+        if !self.trusted() {
             return Err(EPERM);
         }
         // One more byte shows that the attribute is too long.
@@ -184,7 +184,7 @@ impl<'a> Label<'a> {
     /// # Errors
     ///
     /// - `ENODATA`: the slot is not accessible
-    /// - `EPERM`: attributes of the file system are not believed
+    /// - `EPERM`: attributes of the file system are not trusted
     /// - others of the file system
     pub(super) fn save(&self, locked: LockedInode<'_>) -> Result {
         let name = self.slot.attribute();
@@ -192,7 +192,7 @@ impl<'a> Label<'a> {
         if !self.is_ready() {
             return Err(ENODATA);
         }
-        if !self.believed() {
+        if !self.trusted() {
             return Err(EPERM);
         }
         let value = self.read()?;

@@ -14,15 +14,18 @@
 //!
 //! - [`slots`]: which slots have an attribute
 //! - [`label`]: such a slot in an inode
-//! - [`trust`]: the file systems whose attributes are believed
+//! - [`trust`]: the file systems whose attributes are trusted
+//! - [`named`]: those that the admin names
 //! - [`hooks`]: when attributes are read and written, and who may change them
 //! - [`kfuncs`]: reading and writing on request of a program
 
 mod hooks;
 mod kfuncs;
 mod label;
+mod named;
 mod slots;
 mod trust;
 
 pub(super) use hooks::{add, refresh, remove};
 pub(crate) use hooks::{collect, HOOKS};
+pub(crate) use named::{command as trust_command, show as show_trust};

@@ -18,6 +18,8 @@
 
 #define LABEL 0x6c6162656c21ULL
 #define ATTRIBUTE "security.krsi.kept"
+/* Lists the trusted file systems: see blob_trust_test. */
+#define TRUST SECURITYFS "/krsi/xattr_trust"
 
 FIXTURE(kept)
 {
@@ -65,6 +67,8 @@ FIXTURE_SETUP(kept)
 		SKIP(return, "krsi is not active");
 	if (blob_reserved("inode") <= 0)
 		SKIP(return, "boot with krsi.blob=inode:..., as scripts/test.sh does");
+	ASSERT_TRUE(write_text(TRUST, "type=ext4"));
+	ASSERT_TRUE(write_text(TRUST, "type=overlay"));
 	ASSERT_EQ(0, blob_command("claim inode kept 8 xattr=yes"));
 	ASSERT_EQ(0, private_dir(dir, sizeof(dir)));
 	for (i = 0; i < ARRAY_SIZE(dirs); i++)
@@ -558,6 +562,7 @@ FIXTURE_SETUP(crash)
 		SKIP(return, "krsi is not active");
 	if (blob_reserved("inode") <= 0)
 		SKIP(return, "boot with krsi.blob=inode:..., as scripts/test.sh does");
+	ASSERT_TRUE(write_text(TRUST, "type=ext4"));
 	ASSERT_EQ(0, blob_command("claim inode crash %zu xattr=yes", sizeof(struct large)));
 	ASSERT_EQ(0, private_dir(dir, sizeof(dir)));
 	ASSERT_EQ(0, mkdir("/tmp/m", 0700));

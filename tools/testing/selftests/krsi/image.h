@@ -169,8 +169,8 @@ static inline int loop_open(const char *file, char *path, size_t size)
 	return ret;
 }
 
-/* Mounts it; 0 or a negative errno. The device goes with the mount. */
-static inline int image_mount(const char *image, const char *dir)
+/* Mounts an image. Returns 0 or a negative errno. Unmounting detaches the device. */
+static inline int image_mount_flags(const char *image, const char *dir, unsigned long flags)
 {
 	int device, ret;
 	char path[32];
@@ -178,9 +178,14 @@ static inline int image_mount(const char *image, const char *dir)
 	device = loop_open(image, path, sizeof(path));
 	if (device < 0)
 		return device;
-	ret = mount(path, dir, "ext4", 0, NULL) ? -errno : 0;
+	ret = mount(path, dir, "ext4", flags, NULL) ? -errno : 0;
 	close(device);
 	return ret;
+}
+
+static inline int image_mount(const char *image, const char *dir)
+{
+	return image_mount_flags(image, dir, 0);
 }
 
 #endif /* _KRSI_TEST_IMAGE_H */
