@@ -14,7 +14,7 @@ bpf=(kernel/bpf/btf.o kernel/bpf/bpf_lsm.o kernel/bpf/trampoline.o kernel/bpf/ve
 	fs/bpf_fs_kfuncs.o security/bpf/)
 audit=(kernel/audit.o kernel/auditsc.o)
 krsi=(kernel/bpf/krsi.o kernel/bpf/krsi_blob.o kernel/bpf/krsi_boot.o kernel/bpf/krsi_exec.o
-	kernel/bpf/krsi_path.o kernel/bpf/krsi_refs.o security/krsi/)
+	kernel/bpf/krsi_path.o kernel/bpf/krsi_refs.o kernel/bpf/krsi_xattr.o security/krsi/)
 
 # The options of every configuration, of those with the BPF LSM, with audit, and
 # with KRSI, on top of tinyconfig.

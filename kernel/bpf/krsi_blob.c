@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What of KRSI's blobs has to be C: the boot parameter, and the kfuncs, which
- * know where the objects of each class have their blob. See
- * Documentation/security/krsi-blobs.rst for why the memory that they return
- * stays as long as the program runs.
+ * The kfuncs that return an object's blob. For the lifetime of the memory that
+ * they return, see Documentation/security/krsi-blobs.rst.
  */
 
 #include <linux/binfmts.h>
@@ -16,7 +14,6 @@
 #include <linux/cred.h>
 #include <linux/filter.h>
 #include <linux/fs.h>
-#include <linux/fsnotify.h>
 #include <linux/init.h>
 #include <linux/ipc.h>
 #include <linux/key.h>
@@ -36,23 +33,6 @@ static int __init krsi_blob_param(char *sizes)
 	return 1;
 }
 __setup("krsi.blob=", krsi_blob_param);
-
-static int __init krsi_xattr_param(char *count)
-{
-	krsi_xattr_setup(count);
-	return 1;
-}
-__setup("krsi.xattrs=", krsi_xattr_param);
-
-static int __init krsi_xattr_trust_param(char *names)
-{
-	/* Adds the enumerators to BTF, for programs. */
-	BTF_TYPE_EMIT_ENUM(KRSI_XATTR_TRUST);
-
-	krsi_xattr_trust_setup(names);
-	return 1;
-}
-__setup("krsi.xattr_trust=", krsi_xattr_trust_param);
 
 static void *backing_file_blob(const struct file *file)
 {
@@ -97,20 +77,6 @@ static void copy_slot(void *to, const void *from, u32 size)
 		memcpy(to, &word, min(size, sizeof(word)));
 		size -= min(size, sizeof(word));
 	}
-}
-
-static int save_locked(struct dentry *dentry, struct inode *inode, u32 slot)
-{
-	int ret;
-
-	if (sb_rdonly(inode->i_sb))
-		return -EROFS;
-	if (IS_IMMUTABLE(inode))
-		return -EPERM;
-	ret = krsi_xattr_save(dentry, inode, slot);
-	if (!ret)
-		fsnotify_xattr(dentry);
-	return ret;
 }
 
 __bpf_kfunc_start_defs();
@@ -213,7 +179,6 @@ __bpf_kfunc char *krsi_current_cred_blob(u32 slot, u32 rdwr_buf_size)
 			    rdwr_buf_size);
 }
 
-/* How often krsi_dentry_blob_read() looks at an entry that changes. */
 #define KRSI_READ_TRIES 4
 
 /**
@@ -263,90 +228,6 @@ __bpf_kfunc int krsi_dentry_blob_read(const struct dentry *dentry, u32 slot,
 	return ret;
 }
 
-/**
- * krsi_inode_blob_save - make what an inode has in a slot last
- * @dentry: an entry of the inode, which the caller has not locked
- * @slot: number of a slot that was claimed with xattr=yes
- *
- * Writes the slot to its extended attribute, or removes the attribute if the
- * slot has zeroes. The policy decides, not the rights of the current task: no
- * permission is checked, and no hook is called. What others write to the slot
- * meanwhile is saved by words of 8 bytes.
- *
- * Context: may sleep; takes the inode's lock.
- * Return:
- * * 0
- * * -EINVAL: no such slot, or an entry without an inode
- * * -ENODATA: it is not known what the attribute has
- * * -EPERM: an immutable inode, or a file system that is not trusted
- * * -EROFS: a file system that is not written to
- * * -EAGAIN: a file system that is frozen
- * * -EINTR: the task was killed while it waited for the lock
- * * what the file system returns, -EOPNOTSUPP if it has no attributes
- */
-__bpf_kfunc int krsi_inode_blob_save(struct dentry *dentry, u32 slot)
-{
-	struct inode *inode = dentry ? d_inode(dentry) : NULL;
-	int ret;
-
-	if (!inode)
-		return -EINVAL;
-	/* Whoever calls the hook may have this already. */
-	if (!sb_start_write_trylock(inode->i_sb))
-		return -EAGAIN;
-	/* A program that has a locked inode after all can be killed. */
-	ret = down_write_killable(&inode->i_rwsem);
-	if (!ret) {
-		ret = save_locked(dentry, inode, slot);
-		inode_unlock(inode);
-	}
-	sb_end_write(inode->i_sb);
-	return ret;
-}
-
-/**
- * krsi_inode_blob_save_locked - the same where the inode is locked
- * @dentry: the entry that is the hook's argument
- * @slot: as for krsi_inode_blob_save()
- *
- * For hooks that are called with the lock: inode_setattr, inode_file_setattr,
- * inode_setxattr, inode_removexattr, inode_set_acl and inode_remove_acl, those
- * named inode_post_ of all these but inode_file_setattr, inode_unlink and
- * inode_rmdir. Only these may call it, and they may not call the other.
- *
- * Context: may sleep.
- * Return: as krsi_inode_blob_save().
- */
-__bpf_kfunc int krsi_inode_blob_save_locked(struct dentry *dentry, u32 slot)
-{
-	struct inode *inode = dentry ? d_inode(dentry) : NULL;
-
-	return inode ? save_locked(dentry, inode, slot) : -EINVAL;
-}
-
-/**
- * krsi_inode_blob_restore - read a slot that was not read yet, or could not be
- * @dentry: an entry of the inode
- * @slot: number of a slot that was claimed with xattr=yes
- *
- * For inodes that are older than the slot, and to try again what has failed.
- * Slots that can be accessed are left as they are.
- *
- * Context: may sleep.
- * Return:
- * * 0: the slot can be accessed
- * * -EINVAL: no such slot, an entry without an inode, or an attribute that has
- *   not the slot's size
- * * -EPERM: a file system that is not trusted
- * * what the file system returns
- */
-__bpf_kfunc int krsi_inode_blob_restore(struct dentry *dentry, u32 slot)
-{
-	struct inode *inode = dentry ? d_inode(dentry) : NULL;
-
-	return inode ? krsi_xattr_restore(dentry, inode, slot) : -EINVAL;
-}
-
 __bpf_kfunc_end_defs();
 
 BTF_KFUNCS_START(krsi_blob_kfuncs)
@@ -379,24 +260,11 @@ BTF_ID_FLAGS(func, krsi_inode_blob_save_locked, KF_SLEEPABLE | KRSI_HOOK_KFUNC)
 BTF_ID_FLAGS(func, krsi_inode_blob_restore, KF_SLEEPABLE | KRSI_HOOK_KFUNC)
 BTF_KFUNCS_END(krsi_blob_kfuncs)
 
-BTF_ID_LIST(krsi_save_ids)
-BTF_ID(func, krsi_inode_blob_save)
-BTF_ID(func, krsi_inode_blob_save_locked)
-
-#ifdef CONFIG_KEYS
-#define KRSI_KEY_PATH							\
-	{ (unsigned long)krsi_key_blob,					\
-	  { KRSI_BLOB_key, 1, BIT(0), { offsetof(struct key, security) } } },
-#else
-#define KRSI_KEY_PATH
-#endif
-
 /*
- * Where the blob is that a kfunc returns a part of. Whether an object can be
- * without depends on the hook: see security/krsi/blob/missing.rs. Backing files
- * and sockets are not here, because the kfunc looks at the object to find out
- * whether it has such a blob; nor are the inode of a path and the device of an
- * inode, which are too far away.
+ * The location of the blob that a kfunc returns a part of. Whether an object can
+ * have no blob depends on the hook: see security/krsi/blob/missing.rs. Calls for
+ * backing files, sockets, inodes of paths and devices of inodes are not replaced,
+ * since they test or read more than this can express.
  */
 static const struct {
 	unsigned long kfunc;
@@ -412,7 +280,9 @@ static const struct {
 	PATH(superblock, struct super_block, s_security),
 	PATH(ipc, struct kern_ipc_perm, security),
 	PATH(msg_msg, struct msg_msg, security),
-	KRSI_KEY_PATH
+#ifdef CONFIG_KEYS
+	PATH(key, struct key, security),
+#endif
 	PATH(bdev, struct block_device, bd_security),
 	PATH(perf_event, struct perf_event, security),
 	PATH(bpf_map, struct bpf_map, security),
@@ -479,7 +349,6 @@ int krsi_inline_kfunc(struct bpf_verifier_env *env, unsigned long kfunc,
 			call.path = &krsi_blob_paths[i].path;
 	}
 #if defined(CONFIG_X86_64) && defined(CONFIG_SMP)
-	/* The current task, as bpf_get_current_task() is inlined. */
 	if (kfunc == (unsigned long)krsi_current_cred_blob &&
 	    bpf_jit_supports_percpu_insn()) {
 		call.path = &krsi_current_cred_path;
@@ -499,59 +368,12 @@ int krsi_inline_kfunc(struct bpf_verifier_env *env, unsigned long kfunc,
 	cnt = krsi_blob_replace(&call, insn_buf, len);
 	if (!cnt)
 		return 0;
-	/* What is removed has no register that is to be extended. */
+	/* Removed instructions define no register to extend. */
 	for (i = call.first; i < call.len && i <= insn_idx + 1; i++) {
 		if (call.insns[i].code == (BPF_JMP | BPF_JA))
 			env->insn_aux_data[i].zext_dst = false;
 	}
 	return cnt;
-}
-
-/*
- * The same, for boot programs, in the order of krsi_boot_kfunc_names: looking
- * for names in BTF takes longer than all else that loading a program does.
- */
-BTF_ID_LIST(krsi_boot_kfunc_ids)
-BTF_ID(func, krsi_current_cred_blob)
-#define KRSI_BOOT_KFUNC(CLASS) BTF_ID(func, krsi_##CLASS##_blob)
-#include "krsi_boot_kfuncs.h"
-#undef KRSI_BOOT_KFUNC
-
-static const char *const krsi_boot_kfunc_names[] = {
-	"krsi_current_cred_blob",
-#define KRSI_BOOT_KFUNC(CLASS) "krsi_" #CLASS "_blob",
-#include "krsi_boot_kfuncs.h"
-#undef KRSI_BOOT_KFUNC
-};
-
-/**
- * krsi_blob_kfunc_id - finds a kfunc that boot programs can call
- * @name: its name, not terminated
- * @len: length of the name
- *
- * Context: any.
- * Return: the BTF id, or 0 if there is no such kfunc.
- */
-u32 krsi_blob_kfunc_id(const char *name, size_t len)
-{
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(krsi_boot_kfunc_names); i++)
-		if (strlen(krsi_boot_kfunc_names[i]) == len &&
-		    !memcmp(krsi_boot_kfunc_names[i], name, len))
-			return krsi_boot_kfunc_ids[i];
-	return 0;
-}
-
-/* Those that last in attributes are not for boot programs, which cannot sleep. */
-static bool krsi_boot_kfunc(u32 kfunc_id)
-{
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(krsi_boot_kfunc_names); i++)
-		if (krsi_boot_kfunc_ids[i] == kfunc_id)
-			return true;
-	return false;
 }
 
 /**
@@ -614,6 +436,10 @@ BTF_ID(func, krsi_dentry_blob_read)
 BTF_SET_END(krsi_file_ids)
 
 BTF_ID_LIST_SINGLE(krsi_backing_file_id, func, krsi_backing_file_blob)
+
+BTF_ID_LIST(krsi_save_ids)
+BTF_ID(func, krsi_inode_blob_save)
+BTF_ID(func, krsi_inode_blob_save_locked)
 
 /* The member of struct krsi_blob_ops that a boot program is for. */
 #define KRSI_BOOT_MEMBER(NAME)						\

@@ -18,6 +18,8 @@
 #include <linux/percpu.h>
 #include <linux/security.h>
 
+#include "krsi_kfuncs.h"
+
 DEFINE_PER_CPU(struct krsi_boot_cpu, krsi_boot_cpu);
 
 /*
@@ -90,6 +92,56 @@ void krsi_boot_make_objects(void)
 	securityfs_create_file(name, 0604, NULL, NULL, &krsi_boot_file_ops);
 }
 #endif
+
+/*
+ * The kfuncs of boot programs, in the order of krsi_boot_kfunc_names. Looking
+ * for names in BTF would take longer than the rest of loading a program.
+ */
+BTF_ID_LIST(krsi_boot_kfunc_ids)
+BTF_ID(func, krsi_current_cred_blob)
+#define KRSI_BOOT_KFUNC(CLASS) BTF_ID(func, krsi_##CLASS##_blob)
+#include "krsi_boot_kfuncs.h"
+#undef KRSI_BOOT_KFUNC
+
+static const char *const krsi_boot_kfunc_names[] = {
+	"krsi_current_cred_blob",
+#define KRSI_BOOT_KFUNC(CLASS) "krsi_" #CLASS "_blob",
+#include "krsi_boot_kfuncs.h"
+#undef KRSI_BOOT_KFUNC
+};
+
+/**
+ * krsi_blob_kfunc_id - finds a kfunc that boot programs can call
+ * @name: its name, not terminated
+ * @len: length of the name
+ *
+ * Context: any.
+ * Return: the BTF id, or 0 if there is no such kfunc.
+ */
+u32 krsi_blob_kfunc_id(const char *name, size_t len)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(krsi_boot_kfunc_names); i++)
+		if (strlen(krsi_boot_kfunc_names[i]) == len &&
+		    !memcmp(krsi_boot_kfunc_names[i], name, len))
+			return krsi_boot_kfunc_ids[i];
+	return 0;
+}
+
+/*
+ * Whether boot programs can call a kfunc. They cannot sleep, and therefore not
+ * store slots in attributes.
+ */
+bool krsi_boot_kfunc(u32 kfunc_id)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(krsi_boot_kfunc_names); i++)
+		if (krsi_boot_kfunc_ids[i] == kfunc_id)
+			return true;
+	return false;
+}
 
 BTF_ID_LIST_SINGLE(krsi_blob_ops_id, struct, krsi_blob_ops)
 

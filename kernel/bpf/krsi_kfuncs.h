@@ -24,4 +24,7 @@ int krsi_kfunc_hook(const struct bpf_prog *prog);
 int krsi_register_kfuncs(enum bpf_prog_type type,
 			 const struct btf_kfunc_id_set *set);
 
+/* C: kernel/bpf/krsi_boot.c */
+bool krsi_boot_kfunc(u32 kfunc_id);
+
 #endif /* _KRSI_KFUNCS_H */

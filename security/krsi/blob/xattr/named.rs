@@ -191,14 +191,15 @@ pub(crate) unsafe extern "C" fn krsi_xattr_trust_setup(text: *const c_char) {
 
     for item in text.split(|&c| c == b',').filter(|item| !item.is_empty()) {
         if let Err(e) = command(item) {
+            let reason = if e == ENOSPC {
+                "more than 32 entries"
+            } else {
+                "not all, type=, dev= or uuid="
+            };
             pr_warn!(
                 "krsi.xattr_trust: ignoring \"{}\": {}\n",
                 BStr::from_bytes(&item[..item.len().min(64)]),
-                if e == ENOSPC {
-                    "more than 32 entries"
-                } else {
-                    "not all, type=, dev= or uuid="
-                }
+                reason
             );
         }
     }
