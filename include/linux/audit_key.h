@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What an LSM with rules of its own needs so that its records are found as
- * those of audit's rules are, and that it writes none about audit itself.
+ * Audit interface for LSMs that have their own rules: attaches the keys of a
+ * rule to the record of a system call, and tells when to write no record.
  */
 
 #ifndef _LINUX_AUDIT_KEY_H
@@ -10,7 +10,7 @@
 #include <linux/errno.h>
 #include <linux/types.h>
 
-/* Between the keys of a record; audit's tools know it by the same name. */
+/* Separates the keys of a record. Audit's tools use the same name. */
 #define AUDIT_KEY_SEPARATOR '\1'
 
 #ifdef CONFIG_AUDIT

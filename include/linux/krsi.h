@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The crossing between the BPF trampoline code (C) and KRSI (Rust).
+ * Interface between the BPF core (C) and KRSI (Rust).
  *
  * Functions marked "Rust" are defined in security/krsi/ with #[export], which
- * checks their signatures against the declarations here; those marked "C" are
- * defined in kernel/bpf/krsi.c and called from Rust through bindgen.
+ * checks their signatures against the declarations here. Functions marked "C"
+ * are called from Rust through bindgen.
  */
 
 #ifndef _LINUX_KRSI_H
@@ -24,7 +24,7 @@ struct bpf_verifier_env;
 struct linux_binprm;
 
 /**
- * enum krsi_hook - the LSM hooks that this configuration has, in their order
+ * enum krsi_hook - LSM hooks of this configuration, as in lsm_hook_defs.h
  */
 enum krsi_hook {
 	#define LSM_HOOK(RET, DEFAULT, NAME, ...) KRSI_HOOK_##NAME,
@@ -34,19 +34,20 @@ enum krsi_hook {
 };
 
 /**
- * KRSI_NOT_MINE - what krsi_link_prog() and krsi_unlink_prog() return for a
- * program that the mainline trampoline has to take
+ * KRSI_NOT_MINE - returned by krsi_link_prog() and krsi_unlink_prog() if the
+ * mainline trampoline has to attach or detach the program
  */
 #define KRSI_NOT_MINE 1
 
 /**
- * enum krsi_path_flags - what path a program asks for
- * @KRSI_PATH_TASK_ROOT: from the root of the current task, as the task would name
- * it, instead of from the root of the mount namespace
- * @KRSI_PATH_DELETED: if it was deleted, the path that it had, instead of an error
- * @KRSI_PATH_TRUSTED_MOUNT: an error if an unprivileged user can have made the
- * mount, and so have chosen the path. For policies that allow by path. Not together
- * with %KRSI_PATH_TASK_ROOT: users choose that root
+ * enum krsi_path_flags - flags of the kfuncs that write paths
+ * @KRSI_PATH_TASK_ROOT: start at the root directory of the current task instead
+ * of the root of the mount namespace
+ * @KRSI_PATH_DELETED: if the file was deleted, return its former path instead
+ * of an error
+ * @KRSI_PATH_TRUSTED_MOUNT: fail if an unprivileged user can have created the
+ * mount, and so have chosen the path. For policies that allow by path. Excludes
+ * %KRSI_PATH_TASK_ROOT, because users choose that root
  */
 enum krsi_path_flags {
 	KRSI_PATH_TASK_ROOT = 1,
@@ -55,20 +56,22 @@ enum krsi_path_flags {
 };
 
 /**
- * enum krsi_arg_flags - what argument a program looks for
- * @KRSI_ARG_PREFIX: one that begins with the text, instead of one that equals it
+ * enum krsi_arg_flags - flags of krsi_bprm_find_arg()
+ * @KRSI_ARG_PREFIX: find an argument that begins with the text, instead of one
+ * that equals it
  */
 enum krsi_arg_flags {
 	KRSI_ARG_PREFIX = 1,
 };
 
 /**
- * struct krsi_arg_cursor - how far a program has read the arguments
+ * struct krsi_arg_cursor - position in the arguments
  * @off: offset of the next argument
  * @index: number of the next argument
- * @start: which area the two are about
+ * @start: identifies the area of arguments that the position is in
  *
- * Programs begin with zeroes and leave the rest to krsi_bprm_next_arg().
+ * Programs zero it before the first call of krsi_bprm_next_arg(), which updates
+ * it.
  */
 struct krsi_arg_cursor {
 	u64 off;
@@ -77,11 +80,11 @@ struct krsi_arg_cursor {
 };
 
 /**
- * struct krsi_dentry - a directory entry that RCU alone keeps
- * @dentry: the entry
+ * struct krsi_dentry - a dentry that is only protected by RCU
+ * @dentry: the dentry
  *
- * A type of its own, because the verifier takes the inode of any other struct
- * dentry for one that has a reference, even after the RCU section.
+ * This is a separate type because the verifier assumes that the inode of a
+ * struct dentry is referenced, even after the RCU section.
  */
 struct krsi_dentry {
 	struct dentry dentry;
@@ -157,11 +160,11 @@ int krsi_audit_write(const struct krsi_audit_event *event, u32 event_size,
 
 #ifdef CONFIG_HAVE_STATIC_CALL
 /*
- * What each hook's two trampolines call, C: kernel/bpf/krsi.c. A BPF program, or
- * a chain of them, where that is all there is to do, else krsi_run_list() or
- * krsi_run_sleepable_list(), which find the number of the hook in front of the
- * context. The second argument, which programs have for the interpreter, is not
- * set: those that are called so are compiled.
+ * The targets of each hook's two trampolines, C: kernel/bpf/krsi.c. A target is
+ * a BPF program or a chain if the trampoline can call it directly. Otherwise it
+ * is krsi_run_list() or krsi_run_sleepable_list(), which find the hook's number
+ * in the frame before the context. The second argument, which the interpreter
+ * needs, is not set: only compiled programs are called directly.
  */
 #define LSM_HOOK(RET, DEFAULT, NAME, ...)				\
 	DECLARE_STATIC_CALL(krsi_##NAME, krsi_run_list);		\
@@ -181,9 +184,9 @@ struct krsi_chain_slot {
 };
 
 /**
- * struct krsi_chain - a function that calls programs one after the other
+ * struct krsi_chain - a function that calls a sequence of programs
  * @run: the function; returns the first value that is not 0, or 0
- * @len: how many it calls, 2 to KRSI_CHAIN_MAX
+ * @len: number of programs that it calls, 2 to KRSI_CHAIN_MAX
  * @slots: the static calls, in the order in which they are called
  */
 struct krsi_chain {
@@ -192,16 +195,17 @@ struct krsi_chain {
 	const struct krsi_chain_slot *slots;
 };
 
-/* The short ones first. */
+/* Sorted by length, shortest first. */
 extern const struct krsi_chain krsi_chains[KRSI_CHAINS];
 #endif
 
 /**
- * struct krsi_shim - the program that runs a hook's programs from the image of
- * the hook's stub
- * @link: what attaches it; link.trampoline is set while the image is to be removed
- * @rcu: for the grace period before that
- * @work: what removes it then
+ * struct krsi_shim - stand-in program that runs a hook's programs from the
+ * trampoline image of the hook's stub
+ * @link: attaches the program; link.trampoline is set while the removal of the
+ * image is pending
+ * @rcu: for the grace period before the image is removed
+ * @work: removes the image
  * @left_again: the stub was traced and left again since @rcu was queued
  *
  * Protected by the lock of the stub's trampoline.
@@ -220,7 +224,7 @@ bool krsi_hook_sleepable(unsigned int hook);
 int krsi_hook_by_id(u32 btf_id);
 u32 krsi_hook_proto(unsigned int hook);
 
-#ifndef __BINDGEN__ /* It does not know how these are called. */
+#ifndef __BINDGEN__ /* bindgen does not know this calling convention. */
 void __preserve_most krsi_migrate_enable_slow(void);
 void __preserve_most krsi_rcu_read_unlock_slow(void);
 #endif
@@ -232,7 +236,7 @@ int krsi_inline_kfunc(struct bpf_verifier_env *env, unsigned long kfunc,
 /**
  * struct krsi_counters - per-CPU counters of each hook, summed when read
  * @calls: times that a hook ran with at least one program attached
- * @denials: times that a program ended the walk with its verdict
+ * @denials: times that a program's verdict ended the call
  */
 struct krsi_counters {
 	u64 calls[KRSI_HOOK_COUNT];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The crossing between KRSI's kfuncs for blobs (C) and its blobs (Rust).
+ * Interface between KRSI's kfuncs for blobs (C) and its blobs (Rust).
  *
  * Functions marked "Rust" are defined in security/krsi/blob/ with #[export].
  */
@@ -15,10 +15,10 @@ struct dentry;
 struct inode;
 
 /**
- * enum krsi_blob_class - the kinds of objects that have an LSM blob
+ * enum krsi_blob_class - classes of objects that have an LSM blob
  *
- * One for each size in struct lsm_blob_sizes. security/krsi/blob/class.rs has
- * the same list, and the build fails if the two differ.
+ * There is one for each size in struct lsm_blob_sizes. The build fails if the
+ * list in security/krsi/blob/class.rs differs.
  */
 enum krsi_blob_class {
 	KRSI_BLOB_cred,
@@ -44,7 +44,8 @@ enum krsi_blob_class {
 /**
  * enum krsi_xattr_trust - values of the slot xattr_trust of superblocks
  * @KRSI_XATTR_TRUST: read labels from the attributes of the file system
- * @KRSI_XATTR_DISTRUST: never read them, even if the admin names the file system
+ * @KRSI_XATTR_DISTRUST: never read them, even if the admin trusts the file
+ * system
  *
  * With any other value, the admin decides.
  */
@@ -62,12 +63,12 @@ char *krsi_blob_at(unsigned int class, void *object, void *blob, u32 slot,
 		   u32 size);
 
 /**
- * struct krsi_blob_path - how to get from an object to its blob
- * @class: the kind of blob
- * @len: how many pointers there are to follow; the last one is to the blob
- * @null: what can be NULL: bit 0 the object, bit N what the Nth pointer is to;
- * whether the blob can be missing depends on the hook and is added there
- * @offset: where each pointer is in what the one before it is to
+ * struct krsi_blob_path - pointers that lead from an object to its blob
+ * @class: class of the blob, an enum krsi_blob_class
+ * @len: number of pointers to follow; the last one points to the blob
+ * @null: mask of pointers that can be NULL: bit 0 for the object, bit N for the
+ * Nth pointer. The bit of the blob depends on the hook and is set later
+ * @offset: offset of each pointer in the object that contains it
  */
 struct krsi_blob_path {
 	u32 class;
@@ -77,18 +78,19 @@ struct krsi_blob_path {
 };
 
 /**
- * struct krsi_blob_call - a call of a kfunc, of which the verifier knows enough
+ * struct krsi_blob_call - a kfunc call whose slot and size are constants
  * @path: from the object to its blob
  * @insns: the instructions of the program
- * @len: how many they are
- * @first: set to the first of those in front of the call that may have been
- * removed; the one behind it may have been, too
- * @index: which of them is the call
- * @object: the register that has the object
- * @reg: the register that has the slot's number; the next one has the size
+ * @len: number of instructions
+ * @first: set to the index of the first instruction that may have been removed;
+ * the last one is the instruction after the call
+ * @index: index of the call
+ * @object: register that contains the object
+ * @reg: register that contains the slot's number; the next one contains the
+ * size
  * @slot: the slot's number
- * @size: its size
- * @hook: the hook of the program, an enum krsi_hook; negative if it is not known
+ * @size: the slot's size
+ * @hook: the hook of the program, an enum krsi_hook; negative if unknown
  */
 struct krsi_blob_call {
 	const struct krsi_blob_path *path;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The crossing between what BPF programs that label kernel objects from boot on
- * need of C, and KRSI (Rust). See Documentation/security/krsi-boot.rst.
+ * Interface between C and KRSI (Rust) for boot programs: BPF programs that
+ * label kernel objects from boot on. See Documentation/security/krsi-boot.rst.
  *
  * Functions marked "Rust" are defined in security/krsi/boot/ with #[export];
  * those marked "C" are defined in kernel/bpf/.
@@ -33,9 +33,9 @@ union bpf_attr;
 
 /**
  * enum krsi_blob_how - why a boot program runs
- * @KRSI_BLOB_NEW: the object is being made, by the current task
- * @KRSI_BLOB_OLD: the object is older than the programs, or made where no hook
- * is called or in an interrupt: the current task says nothing about who made it
+ * @KRSI_BLOB_NEW: the current task is creating the object
+ * @KRSI_BLOB_OLD: the object is older than the programs, or was created in an
+ * interrupt or without a hook call. The current task may not be its creator
  */
 enum krsi_blob_how {
 	KRSI_BLOB_NEW = 1,
@@ -43,11 +43,11 @@ enum krsi_blob_how {
 };
 
 /**
- * struct krsi_blob_ops - what boot programs are verified against
+ * struct krsi_blob_ops - types of boot programs, for the verifier
  *
- * A member for each point at which they run. Never instantiated: KRSI calls
- * the programs itself. None returns anything: boot programs label objects, they
- * do not decide.
+ * Has a member for each point at which boot programs run. It is never
+ * registered: KRSI calls the programs directly. The programs return nothing,
+ * because they label objects and make no decisions.
  */
 struct krsi_blob_ops {
 	void (*cred)(struct cred *cred, const struct cred *old__nullable,
@@ -72,15 +72,15 @@ struct krsi_blob_ops {
 
 #define KRSI_BOOT_POINTS (sizeof(struct krsi_blob_ops) / sizeof(void *))
 
-/* How deep objects can be initialised within each other. */
+/* Limit on the nesting of initialisations. */
 #define KRSI_BOOT_DEPTH 3
 
 /**
- * struct krsi_boot_cpu - the objects that a CPU is initialising
- * @depth: how many they are
+ * struct krsi_boot_cpu - objects that a CPU is initialising
+ * @depth: number of objects
  * @states: their state words, the innermost last
  *
- * Accessed with interrupts disabled, and not in NMIs.
+ * Accessed with interrupts disabled, and never in NMIs.
  */
 struct krsi_boot_cpu {
 	u32 depth;
@@ -107,7 +107,7 @@ extern bool krsi_boot_refused;
 u32 krsi_blob_kfunc_id(const char *name, size_t len);
 void *krsi_blob_of(unsigned int class, void *object);
 
-/* C: kernel/bpf/syscall.c, which has no header for it */
+/* C: kernel/bpf/syscall.c, which does not declare it in a header */
 int kern_sys_bpf(int cmd, union bpf_attr *attr, unsigned int size);
 
 #else /* !CONFIG_SECURITY_KRSI */

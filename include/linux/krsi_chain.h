@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Which chains there are: for kernel/bpf/krsi_chain.c, which defines their
- * static calls, and for what defines their code, there or in assembly.
+ * The list of chains. kernel/bpf/krsi_chain.c defines their static calls; their
+ * code is defined there or in assembly.
  */
 
 #ifndef _LINUX_KRSI_CHAIN_H
 #define _LINUX_KRSI_CHAIN_H
 
-/* How many, and how many slots the longest has. */
+/* The number of chains, and the number of slots of the longest. */
 #define KRSI_CHAINS 128
 #define KRSI_CHAIN_MAX 16
 
 /*
- * Where the context is in what trampolines lay out for programs. On x86-64 chains
- * find that in %r12.
+ * Offset of the context in the frame of a trampoline. On x86-64, chains find
+ * the frame in %r12.
  */
 #define KRSI_FRAME_CTX 24
 
-/* M for each of a chain's first slots. */
+/* Expands M for each of the first slots of a chain. */
 #define KRSI_SLOTS_1(M, C)	M(C, 0)
 #define KRSI_SLOTS_2(M, C)	KRSI_SLOTS_1(M, C) M(C, 1)
 #define KRSI_SLOTS_3(M, C)	KRSI_SLOTS_2(M, C) M(C, 2)
@@ -45,7 +45,7 @@
 #define KRSI_TIMES_32(M, C, ...)					\
 	KRSI_TIMES_16(M, C##0, __VA_ARGS__) KRSI_TIMES_16(M, C##1, __VA_ARGS__)
 
-/* M(NAME, SLOTS, LAST SLOT) for each chain, the short ones first. */
+/* Expands M(NAME, SLOTS, LAST SLOT) for each chain, shortest first. */
 #define KRSI_FOR_EACH_CHAIN(M)						\
 	KRSI_TIMES_32(M, 2_, 2, 1) KRSI_TIMES_16(M, 3_, 3, 2)		\
 	KRSI_TIMES_16(M, 4_, 4, 3) KRSI_TIMES_8(M, 5_, 5, 4)		\

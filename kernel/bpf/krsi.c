@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What of KRSI has to be C: BTF ids, per-CPU storage, and the stand-in program
- * that runs a hook's programs from within a mainline trampoline image.
+ * C parts of KRSI: BTF ids, per-CPU storage, and the stand-in program that runs
+ * a hook's programs from a mainline trampoline image.
  */
 
 #include <linux/bpf.h>
@@ -27,8 +27,8 @@ DEFINE_PER_CPU(struct krsi_counters, krsi_counters);
 #endif
 
 /*
- * Slow paths of what trampolines do inline. They keep registers, so that
- * trampolines need not save any for them on the fast path.
+ * Slow paths of the inline functions of trampolines. They preserve registers,
+ * so the fast path does not have to save them.
  */
 
 #ifdef CONFIG_SMP
@@ -41,9 +41,8 @@ void __preserve_most krsi_migrate_enable_slow(void)
 
 #ifdef CONFIG_PREEMPT_RCU
 /*
- * RCU's own slow path is private to it. A reader that enters now takes it when
- * it leaves, for itself and for the one that has left; see
- * rust/helpers/rcu_inline.c.
+ * RCU's slow path is private. An empty critical section takes it when it ends,
+ * also for the section that has just ended; see rust/helpers/rcu_inline.c.
  */
 void __preserve_most krsi_rcu_read_unlock_slow(void)
 {
@@ -71,8 +70,8 @@ bool krsi_hook_sleepable(unsigned int hook)
 }
 
 /**
- * krsi_hook_by_id - the hook whose stub has a BTF id
- * @btf_id: the id
+ * krsi_hook_by_id - find the hook of a stub
+ * @btf_id: the BTF id of the stub
  *
  * Context: any.
  * Return: an enum krsi_hook, or -ENOENT.
@@ -88,14 +87,14 @@ int krsi_hook_by_id(u32 btf_id)
 }
 
 /**
- * krsi_kfunc_hook - the hook of a program that asks for a kfunc
- * @prog: the program, of any type that looks for kfuncs where LSM programs do
+ * krsi_kfunc_hook - find the hook of a program that calls a kfunc
+ * @prog: the program, of any type that shares its kfuncs with LSM programs
  *
- * Programs that extend a program of a hook are of no hook: they have neither its
+ * Programs that extend a hook's program have no hook: they have neither its
  * type nor its arguments.
  *
  * Context: any.
- * Return: an enum krsi_hook, or -EACCES if it is no LSM program.
+ * Return: an enum krsi_hook, or -EACCES if @prog is not an LSM program.
  */
 int krsi_kfunc_hook(const struct bpf_prog *prog)
 {
@@ -108,7 +107,7 @@ int krsi_kfunc_hook(const struct bpf_prog *prog)
 }
 
 /**
- * krsi_register_kfuncs - offer kfuncs to programs
+ * krsi_register_kfuncs - register kfuncs for programs
  * @type: the type of the programs
  * @set: the kfuncs, all with the flags of KRSI_KFUNC
  *
@@ -128,10 +127,10 @@ int __init krsi_register_kfuncs(enum bpf_prog_type type,
 }
 
 /**
- * krsi_hook_proto - the function type of a hook's stub
+ * krsi_hook_proto - get the function type of a hook's stub
  * @hook: an enum krsi_hook
  *
- * The BPF core lets a program tail-call those of hooks of the same type.
+ * The BPF core allows tail calls between programs of hooks of the same type.
  *
  * Context: may sleep.
  * Return: the BTF id of the type, or 0 when memory or BTF is missing.
@@ -148,9 +147,9 @@ u32 krsi_hook_proto(unsigned int hook)
 }
 
 /*
- * Stands for all of KRSI's programs of a hook in the image of the hook's stub
- * while fentry, fexit or fmod_ret programs are attached to it. The hook's
- * number comes as the cookie.
+ * Runs all of KRSI's programs of a hook from the image of the hook's stub,
+ * while fentry, fexit or fmod_ret programs are attached to it. The cookie is
+ * the hook's number.
  */
 static unsigned int krsi_shim_run(const void *ctx, const struct bpf_insn *insn)
 {
@@ -201,17 +200,17 @@ static struct krsi_shim *krsi_shim_alloc(unsigned int hook)
 }
 
 /*
- * One per hook, allocated when its stub is first traced and never freed: tasks
+ * One per hook, allocated when its stub is first traced. Never freed: a task
  * can stay in an image that calls it for any length of time.
  */
 static struct krsi_shim *krsi_shims[KRSI_HOOK_COUNT];
 
 /**
- * krsi_shim_find - the stand-in program of a hook, if there is one
+ * krsi_shim_find - get the stand-in program of a hook, if it exists
  * @hook: an enum krsi_hook
  *
  * Context: any. The caller holds the lock of the stub's trampoline.
- * Return: as krsi_shim_get(), or NULL if that was not called yet.
+ * Return: the shim, or NULL if krsi_shim_get() has not allocated it yet.
  */
 struct krsi_shim *krsi_shim_find(unsigned int hook)
 {
@@ -219,12 +218,11 @@ struct krsi_shim *krsi_shim_find(unsigned int hook)
 }
 
 /**
- * krsi_shim_get - the stand-in program of a hook
+ * krsi_shim_get - get the stand-in program of a hook, allocate it if necessary
  * @hook: an enum krsi_hook
  *
  * Context: may sleep. The caller holds the lock of the stub's trampoline.
- * Return: the shim that stands for KRSI's programs on the stub's trampoline,
- * or NULL when memory or BTF is missing.
+ * Return: the shim, or NULL if memory or BTF is missing.
  */
 struct krsi_shim *krsi_shim_get(unsigned int hook)
 {

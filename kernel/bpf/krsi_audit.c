@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The kfunc that writes a program's decision into the audit stream. What it does
- * is in security/krsi/audit.rs; here is what has to be C: its BTF, and who may
- * call it.
+ * The kfunc that writes a program's decision to the audit log. C parts: its BTF
+ * and its filter. See security/krsi/audit.rs for the implementation.
  */
 
 #include <linux/bpf.h>
@@ -16,20 +15,24 @@ __bpf_kfunc_start_defs();
 
 /**
  * krsi_audit_log - write an audit record of a decision
- * @event: what was decided, and by which rule
+ * @event: the decision and the rule that made it
  * @event__sz: size of a struct krsi_audit_event
- * @object: text that says about what: a path, an address; up to a NUL, or whole
+ * @object: text that describes the object, such as a path or an address. Ends
+ * at a NUL or after @object__sz bytes
  * @object__sz: size of @object in bytes, at least 1
  * @aux: the calling program, which the verifier passes
  *
- * The record is of the event that the current task's system call is, and that
- * system call's record gets the keys.
+ * The record belongs to the audit event of the current system call. The keys
+ * are added to the record of that system call.
  *
  * Context: any but NMI. In an interrupt, the record names no task.
- * Return: 0 if there is a record, or if audit does not want one: it is disabled,
- * excludes it, or is the current task; -EINVAL if a size, the verdict or the
- * flags are none, or the key has no NUL; -EAGAIN if audit's backlog is full;
- * -ENOMEM; -EOPNOTSUPP in an NMI.
+ * Return:
+ * * 0: the record was written, or audit is disabled, excludes the record, or is
+ *   the current task
+ * * -EINVAL: invalid size, verdict or flags, or a key without a NUL
+ * * -EAGAIN: audit's backlog is full
+ * * -ENOMEM
+ * * -EOPNOTSUPP: called in an NMI
  */
 __bpf_kfunc int krsi_audit_log(const struct krsi_audit_event *event,
 			       u32 event__sz, const char *object,
@@ -46,7 +49,7 @@ BTF_KFUNCS_START(krsi_audit_kfuncs)
 BTF_ID_FLAGS(func, krsi_audit_log, KF_IMPLICIT_ARGS | KRSI_HOOK_KFUNC)
 BTF_KFUNCS_END(krsi_audit_kfuncs)
 
-/* The verifier asks about every kfunc of every program of a tracing type. */
+/* Called for every kfunc of every program of a tracing type. */
 static int krsi_audit_filter(const struct bpf_prog *prog, u32 kfunc_id)
 {
 	int hook;
@@ -65,7 +68,7 @@ static const struct btf_kfunc_id_set krsi_audit_kfunc_set = {
 	.filter = krsi_audit_filter,
 };
 
-/* Not with another LSM: a policy that needs it must fail to load then. */
+/* If KRSI is not active, a policy that needs the kfunc must fail to load. */
 static int __init krsi_audit_init(void)
 {
 	if (!krsi_active())

@@ -46,7 +46,7 @@ static void *sock_blob(const struct sock *sk)
 }
 
 /*
- * The caller of the hook has a reference, with which the inode stays: see
+ * The caller of the hook holds a reference that keeps the inode alive; see
  * krsi_blob_kfunc_filter().
  */
 static struct inode *path_inode(const struct path *path)
@@ -56,8 +56,9 @@ static struct inode *path_inode(const struct path *path)
 
 /*
  * The device that the inode's file system is mounted from. s_bdev_file keeps it
- * for as long as the superblock has inodes. File systems that open their devices
- * themselves, as btrfs does, have none, and may change s_bdev at any time.
+ * alive while the superblock has inodes. File systems that open their devices
+ * themselves, such as btrfs, have no s_bdev_file and may change s_bdev at any
+ * time.
  */
 static struct block_device *inode_bdev(const struct inode *inode)
 {
@@ -66,7 +67,7 @@ static struct block_device *inode_bdev(const struct inode *inode)
 	return sb->s_bdev_file ? sb->s_bdev : NULL;
 }
 
-/* Copies a slot, whose words programs can be writing to. */
+/* Copies a slot while programs may be writing to its words. */
 static void copy_slot(void *to, const void *from, u32 size)
 {
 	u64 word;
@@ -82,19 +83,21 @@ static void copy_slot(void *to, const void *from, u32 size)
 __bpf_kfunc_start_defs();
 
 /*
- * krsi_CLASS_blob - the bytes that an object has for a slot
+ * krsi_CLASS_blob - get the bytes of a slot in an object
  * @object: the object, which the verifier knows to be alive
- * @slot: number of the slot, as /sys/kernel/security/krsi/blobs has it
+ * @slot: number of the slot, as in /sys/kernel/security/krsi/blobs
  * @rdwr_buf_size: size of the slot in bytes
  *
- * Context: any.
- * Returns the bytes, zero until a program writes to them or they are inherited,
- * or NULL if there is no such slot of this class and size or if the object has
- * no blob. The bytes of a boot program's slot are initialised, by the program,
- * if they are not yet; NULL too if that is not possible here.
+ * The bytes are zero until a program writes to them or the object inherits
+ * them. If boot programs own the slot and have not initialised the object, they
+ * run first.
  *
- * NULL is looked for because a few hooks pass it where the verifier believes
- * that they do not: msg_queue_msgctl() for IPC_INFO, for one.
+ * The kfuncs test for NULL because a few hooks pass it although the verifier
+ * assumes that they do not, for example msg_queue_msgctl() for IPC_INFO.
+ *
+ * Context: any.
+ * Return: the bytes, or NULL if no slot of this class and size exists, if the
+ * object has no blob, or if it cannot be initialised in this context.
  */
 #define KRSI_BLOB_KFUNC(NAME, CLASS, TYPE, OBJECT, LABELLED, BLOB)	\
 __bpf_kfunc char *krsi_##NAME##_blob(TYPE OBJECT, u32 slot,		\
@@ -125,16 +128,16 @@ KRSI_CLASS_BLOB_KFUNC(bpf_map, struct bpf_map *, map, map->security)
 KRSI_CLASS_BLOB_KFUNC(bpf_prog, struct bpf_prog *, prog, prog->aux->security)
 KRSI_CLASS_BLOB_KFUNC(bpf_token, struct bpf_token *, token, token->security)
 
-/* The credentials that an exec prepares; none once they are committed. */
+/* The credentials that an exec prepares. NULL once they are committed. */
 KRSI_BLOB_KFUNC(bprm_cred, cred, struct linux_binprm *, bprm,
 		(bprm ? bprm->cred : NULL),
 		(bprm->cred ? bprm->cred->security : NULL))
 
-/* The credentials by which a file was opened. */
+/* The credentials of the task that opened a file. */
 KRSI_BLOB_KFUNC(file_cred, cred, struct file *, file,
 		(file ? (void *)file->f_cred : NULL), file->f_cred->security)
 
-/* The file system that an inode is of. */
+/* The superblock of an inode. */
 KRSI_BLOB_KFUNC(inode_sb, superblock, struct inode *, inode,
 		(inode ? inode->i_sb : NULL), inode->i_sb->s_security)
 
@@ -149,7 +152,7 @@ __bpf_kfunc char *krsi_inode_bdev_blob(struct inode *inode, u32 slot,
 			    rdwr_buf_size);
 }
 
-/* The inode that a path leads to, which the verifier does not trust there. */
+/* The inode of a path. The verifier does not trust this pointer. */
 __bpf_kfunc char *krsi_path_inode_blob(const struct path *path, u32 slot,
 				       u32 rdwr_buf_size)
 {
@@ -161,15 +164,15 @@ __bpf_kfunc char *krsi_path_inode_blob(const struct path *path, u32 slot,
 }
 
 /**
- * krsi_current_cred_blob - the bytes that the current credentials have for a slot
- * @slot: as for the others
- * @rdwr_buf_size: as for the others
+ * krsi_current_cred_blob - get the bytes of a slot in the current credentials
+ * @slot: number of the slot, as in /sys/kernel/security/krsi/blobs
+ * @rdwr_buf_size: size of the slot in bytes
  *
- * The subjective credentials of the current task, which only the task itself
- * changes, and not while it runs a program.
+ * Uses the subjective credentials of the current task. Only the task itself
+ * changes them, and not while it runs a program.
  *
- * Context: any; in an interrupt, of the task that is interrupted.
- * Return: as for the others.
+ * Context: any. In an interrupt, current is the interrupted task.
+ * Return: the bytes, or NULL for the same reasons as the other kfuncs.
  */
 __bpf_kfunc char *krsi_current_cred_blob(u32 slot, u32 rdwr_buf_size)
 {
@@ -182,29 +185,29 @@ __bpf_kfunc char *krsi_current_cred_blob(u32 slot, u32 rdwr_buf_size)
 #define KRSI_READ_TRIES 4
 
 /**
- * krsi_dentry_blob_read - copy what an entry's inode has in a slot
- * @dentry: the entry, a hook's argument or what krsi_path_dentry() or
- * krsi_dentry_parent() has found in the same RCU section
+ * krsi_dentry_blob_read - copy the slot of a dentry's inode
+ * @dentry: the dentry: a hook's argument, or returned by krsi_path_dentry() or
+ * krsi_dentry_parent() in the same RCU section
  * @slot: number of the slot
- * @dst: where to, as large as the slot
- * @dst__sz: the size
+ * @dst: destination, as large as the slot
+ * @dst__sz: size of @dst in bytes
  *
- * For the labels of directories, which no reference keeps: they can be read, not
- * written. On error @dst has zeroes.
+ * For directories to which the program has no reference. Their slots can be
+ * read but not written. On error, @dst is zeroed.
  *
  * Context: any.
  * Return:
  * * 0
- * * -EINVAL: there is no such slot of that size, or it cannot be accessed
- * * -ENOENT: the entry has no inode
- * * -EAGAIN: the entry was changed each time
+ * * -EINVAL: no slot of that size exists, or it cannot be accessed
+ * * -ENOENT: the dentry has no inode
+ * * -EAGAIN: the dentry changed during each try
  */
 __bpf_kfunc int krsi_dentry_blob_read(const struct dentry *dentry, u32 slot,
 				      void *dst, u32 dst__sz)
 {
 	int i, ret = -EAGAIN;
 
-	/* Keeps the inode and its blob, even if the entry loses the inode. */
+	/* Keeps the inode and its blob, even if the dentry becomes negative. */
 	guard(rcu)();
 	for (i = 0; i < KRSI_READ_TRIES; i++) {
 		unsigned int seq = raw_seqcount_begin(&dentry->d_seq);
@@ -261,10 +264,10 @@ BTF_ID_FLAGS(func, krsi_inode_blob_restore, KF_SLEEPABLE | KRSI_HOOK_KFUNC)
 BTF_KFUNCS_END(krsi_blob_kfuncs)
 
 /*
- * The location of the blob that a kfunc returns a part of. Whether an object can
- * have no blob depends on the hook: see security/krsi/blob/missing.rs. Calls for
- * backing files, sockets, inodes of paths and devices of inodes are not replaced,
- * since they test or read more than this can express.
+ * The location of each kfunc's blob. Whether an object can have no blob depends
+ * on the hook: see security/krsi/blob/missing.rs. Calls for backing files,
+ * sockets, inodes of paths and devices of inodes are not replaced, because
+ * their tests cannot be expressed here.
  */
 static const struct {
 	unsigned long kfunc;
@@ -314,18 +317,18 @@ static const struct krsi_blob_path krsi_current_cred_path = {
 #endif
 
 /**
- * krsi_inline_kfunc - replace the call of a kfunc by what it does
- * @env: the verifier's, done with checking the program
+ * krsi_inline_kfunc - replace a kfunc call by inline instructions
+ * @env: the verifier's state after it has checked the program
  * @kfunc: address of the kfunc
  * @insn_idx: index of the call
- * @insn_buf: where to write the instructions, INSN_BUF_SIZE at most
+ * @insn_buf: buffer of INSN_BUF_SIZE instructions
  *
- * Replaces calls for slots that are there, if the verifier has found that number
- * and size are constants. Removes the instructions that put them in registers,
- * and the one that looks whether the call has returned NULL.
+ * Replaces calls for existing slots whose number and size are constants for the
+ * verifier. Removes the instructions that load these constants, and the test of
+ * the return value for NULL.
  *
  * Context: may sleep.
- * Return: how many instructions replace the call; 0 if it is to stay.
+ * Return: the number of instructions that replace the call, or 0 to keep it.
  */
 int krsi_inline_kfunc(struct bpf_verifier_env *env, unsigned long kfunc,
 		      int insn_idx, struct bpf_insn *insn_buf)
@@ -377,12 +380,12 @@ int krsi_inline_kfunc(struct bpf_verifier_env *env, unsigned long kfunc,
 }
 
 /**
- * krsi_blob_of - the blob that an object has
- * @class: enum krsi_blob_class of the object, one that boot programs know
- * @object: the object, which is complete enough to have a blob
+ * krsi_blob_of - get the blob of an object
+ * @class: enum krsi_blob_class of the object, one that boot programs can label
+ * @object: the object, whose blob pointer is initialised
  *
  * Context: any.
- * Return: the blob, or NULL if there is none.
+ * Return: the blob, or NULL if the object has none.
  */
 void *krsi_blob_of(unsigned int class, void *object)
 {
@@ -441,7 +444,7 @@ BTF_ID_LIST(krsi_save_ids)
 BTF_ID(func, krsi_inode_blob_save)
 BTF_ID(func, krsi_inode_blob_save_locked)
 
-/* The member of struct krsi_blob_ops that a boot program is for. */
+/* The number of a member of struct krsi_blob_ops. */
 #define KRSI_BOOT_MEMBER(NAME)						\
 	(offsetof(struct krsi_blob_ops, NAME) / sizeof(void *))
 
@@ -450,12 +453,12 @@ static bool krsi_boot_program_may(const struct bpf_prog *prog, u32 kfunc_id)
 	if (prog->aux->attach_btf_id != krsi_boot_struct_id() ||
 	    !krsi_boot_kfunc(kfunc_id))
 		return false;
-	/* The mode of a file that is being made is still that of another one. */
+	/* f_mode of a new file is not initialised yet. */
 	return kfunc_id != krsi_backing_file_id[0] ||
 	       prog->expected_attach_type != KRSI_BOOT_MEMBER(file);
 }
 
-/* LSM programs share their kfuncs with those that trace. */
+/* Tracing programs share the kfuncs of LSM programs. */
 static int krsi_blob_kfunc_filter(const struct bpf_prog *prog, u32 kfunc_id)
 {
 	int hook;
@@ -467,7 +470,7 @@ static int krsi_blob_kfunc_filter(const struct bpf_prog *prog, u32 kfunc_id)
 	hook = krsi_kfunc_hook(prog);
 	if (hook < 0)
 		return hook;
-	/* A file that is being made, or is going, may lead nowhere. */
+	/* A file that is being allocated or freed may have no inode. */
 	if (btf_id_set_contains(&krsi_inode_ids, kfunc_id) &&
 	    krsi_file_unfinished(hook))
 		return -EACCES;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What of KRSI's boot programs has to be C: the boot parameter, what CPUs are
- * at, and the type that the programs are verified against, which has to be in
- * BTF. See Documentation/security/krsi-boot.rst.
+ * C parts of KRSI's boot programs: the boot parameters, the per-CPU state, and
+ * the type for the verifier, which must be in BTF. See
+ * Documentation/security/krsi-boot.rst.
  */
 
 #include <linux/bpf.h>
@@ -23,9 +23,9 @@
 DEFINE_PER_CPU(struct krsi_boot_cpu, krsi_boot_cpu);
 
 /*
- * A file that is being made. A type of its own, because the verifier takes
- * f_inode of any other struct file for the inode of an open one, while it is
- * still that of the last file at the same address.
+ * A file that is being allocated. This is a separate type because the verifier
+ * assumes that f_inode of a struct file is valid, while here it is still that
+ * of the previous file at the same address.
  */
 struct krsi_new_file {
 	struct file file;
@@ -46,7 +46,7 @@ static int __init krsi_boot_fail_param(char *object)
 }
 __setup("krsi.boot_fail=", krsi_boot_fail_param);
 
-/* Objects in the image that are there to be refused are loaded. */
+/* Whether to load the image's objects that the kernel must reject. */
 bool krsi_boot_refused;
 
 static int __init krsi_boot_refused_param(char *unused)
@@ -73,10 +73,10 @@ static int krsi_boot_task(void *unused)
 static const struct file_operations krsi_boot_file_ops;
 
 /**
- * krsi_boot_make_objects - make a task that never runs, and a file in securityfs
+ * krsi_boot_make_objects - create a task that never runs and a securityfs file
  *
- * Both stay. For tests, and only if the boot parameter krsi.boot_objects asks
- * for it.
+ * For tests. Does nothing without the boot parameter krsi.boot_objects. Both
+ * objects are never freed.
  *
  * Context: may sleep.
  */
@@ -94,8 +94,8 @@ void krsi_boot_make_objects(void)
 #endif
 
 /*
- * The kfuncs of boot programs, in the order of krsi_boot_kfunc_names. Looking
- * for names in BTF would take longer than the rest of loading a program.
+ * The kfuncs of boot programs, in the order of krsi_boot_kfunc_names. A search
+ * for the names in BTF would take longer than the rest of loading a program.
  */
 BTF_ID_LIST(krsi_boot_kfunc_ids)
 BTF_ID(func, krsi_current_cred_blob)
@@ -111,12 +111,12 @@ static const char *const krsi_boot_kfunc_names[] = {
 };
 
 /**
- * krsi_blob_kfunc_id - finds a kfunc that boot programs can call
+ * krsi_blob_kfunc_id - find a kfunc that boot programs can call
  * @name: its name, not terminated
  * @len: length of the name
  *
  * Context: any.
- * Return: the BTF id, or 0 if there is no such kfunc.
+ * Return: the BTF id, or 0 if no such kfunc exists.
  */
 u32 krsi_blob_kfunc_id(const char *name, size_t len)
 {
@@ -130,8 +130,8 @@ u32 krsi_blob_kfunc_id(const char *name, size_t len)
 }
 
 /*
- * Whether boot programs can call a kfunc. They cannot sleep, and therefore not
- * store slots in attributes.
+ * Whether boot programs can call a kfunc. They cannot sleep, so they cannot
+ * save slots in extended attributes.
  */
 bool krsi_boot_kfunc(u32 kfunc_id)
 {
@@ -146,7 +146,7 @@ bool krsi_boot_kfunc(u32 kfunc_id)
 BTF_ID_LIST_SINGLE(krsi_blob_ops_id, struct, krsi_blob_ops)
 
 /**
- * krsi_boot_struct_id - the type that boot programs are verified against
+ * krsi_boot_struct_id - get the structure that boot programs implement
  *
  * Context: any.
  * Return: the BTF id of struct krsi_blob_ops, 0 if the kernel has no BTF.
@@ -166,7 +166,7 @@ krsi_boot_func_proto(enum bpf_func_id func_id, const struct bpf_prog *prog)
 	return bpf_base_func_proto(func_id, prog);
 }
 
-/* Kernel objects are read only; blobs are what programs write to. */
+/* Kernel objects are read-only; programs can write to blobs only. */
 static int krsi_boot_struct_access(struct bpf_verifier_log *log,
 				   const struct bpf_reg_state *reg, int off,
 				   int size)
@@ -186,7 +186,7 @@ static int krsi_boot_init_btf(struct btf *btf)
 	return 0;
 }
 
-/* Called for each program that is loaded: there are those of the image only. */
+/* Called for each program that is loaded. Rejects those not in the image. */
 static int krsi_boot_check_member(const struct btf_type *t,
 				  const struct btf_member *member,
 				  const struct bpf_prog *prog)
@@ -215,7 +215,7 @@ static void krsi_boot_unreg(void *kdata, struct bpf_link *link)
 {
 }
 
-/* The names of arguments tell the verifier which can be NULL. */
+/* The verifier reads from an argument's name that it can be NULL. */
 static void krsi_blob_ops__cred(struct cred *cred,
 				const struct cred *old__nullable, u32 how)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The classes whose kfunc boot programs can call, as KRSI_BOOT_KFUNC(CLASS).
- * Included more than once.
+ * Classes whose kfuncs boot programs can call, as KRSI_BOOT_KFUNC(CLASS). This
+ * file is included several times.
  */
 
 KRSI_BOOT_KFUNC(cred)

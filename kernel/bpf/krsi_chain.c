@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Chains: functions that call one BPF program after the other, each with a
- * static call, until one returns other than 0. With retpolines an indirect call
- * is the most expensive instruction of a loop over programs; a chain has none.
+ * Chains: functions that call a sequence of BPF programs by static calls, until
+ * one returns a value other than 0. With retpolines, an indirect call is the
+ * most expensive instruction of a loop over programs; a chain has none.
  *
- * Static calls have to be known to the linker, so there is a fixed number of
- * chains, which hooks with several programs share out: see security/krsi/chain.rs.
- * Each has as many slots as programs, lest it has to find out where to begin or
- * to end; there are some of every length, fewer of the long ones. The last call
- * of a chain is a jump, also into another chain.
+ * Static calls must be known to the linker, so the number of chains is fixed.
+ * They are assigned to hooks with several programs: see security/krsi/chain.rs.
+ * A chain has exactly as many slots as programs, so that it needs no test for
+ * its first or last slot. There are chains of every length, fewer of the longer
+ * ones. The last call of a chain is a tail call, which can be to another chain.
  */
 
 #include <linux/bpf.h>
@@ -17,7 +17,7 @@
 #include <linux/krsi_chain.h>
 #include <linux/static_call.h>
 
-/* What is in a slot that has no program. */
+/* The target of an unused slot. */
 static notrace unsigned int krsi_chain_none(const void *ctx)
 {
 	return 0;
@@ -53,7 +53,7 @@ static notrace unsigned int krsi_chain_none(const void *ctx)
 	}
 #endif
 
-/* A chain C with LEN slots, of which LAST, one less, is the last. */
+/* A chain C with LEN slots. LAST, which is LEN - 1, is the last slot. */
 #define DEFINE_CHAIN(C, LEN, LAST)					\
 	KRSI_SLOTS_##LEN(DEFINE_SLOT, C)				\
 	static const struct krsi_chain_slot krsi_chain_slots_##C[] = {	\

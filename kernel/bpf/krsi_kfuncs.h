@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What KRSI's kfuncs have in common: who may call them, and from where. See
+ * Common flags and functions of KRSI's kfuncs. See
  * Documentation/bpf/krsi-kfuncs.rst.
  */
 
@@ -11,12 +11,12 @@
 #include <linux/btf.h>
 
 /*
- * Flags of every kfunc. What a hook's arguments are, and which kfuncs it allows,
- * depends on the hook: no tail call may lead to a program of another hook.
+ * Flags of every kfunc. A hook's arguments and kfuncs depend on the hook, so
+ * tail calls to programs of other hooks are not allowed.
  */
 #define KRSI_KFUNC KF_ATTACH_BOUND
 
-/* Flags of kfuncs that also rely on the hook's task, locks or arguments. */
+/* Flags of kfuncs that also depend on the hook's task, locks or arguments. */
 #define KRSI_HOOK_KFUNC (KRSI_KFUNC | KF_NO_ASYNC)
 
 /* C: kernel/bpf/krsi.c */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * kfuncs that tell programs paths, as shims: kfuncs need BTF, which Rust
- * functions have not. See Documentation/bpf/krsi-kfuncs-refs.rst.
+ * kfuncs that write paths as strings. These are wrappers, because kfuncs need
+ * BTF, which Rust functions do not have. See
+ * Documentation/bpf/krsi-kfuncs-refs.rst.
  */
 
 #include <linux/bpf.h>
@@ -16,27 +17,27 @@ __bpf_kfunc_start_defs();
 /**
  * krsi_path - write a path as a string
  * @path: the path, such as &file->f_path or a hook's argument
- * @dst: where to, of any size
- * @dst__sz: the size
+ * @dst: destination, of any size
+ * @dst__sz: size of @dst in bytes
  * @flags: of enum krsi_path_flags
  *
- * On success @dst has the whole path with a NUL, and zeroes behind it. On error
- * it has zeroes, so the empty string.
+ * On success, @dst contains the whole path with a NUL, and is zeroed after it.
+ * On error, @dst is zeroed.
  *
- * A path is not an identity: in a user namespace, any user can mount any file at
- * any path. Compare with %KRSI_PATH_TRUSTED_MOUNT to allow something.
+ * A path is not an identity: in a user namespace, any user can mount any file
+ * at any path. Policies that allow by path must set %KRSI_PATH_TRUSTED_MOUNT.
  *
  * Context: hooks in process context without spinlocks; does not sleep.
- * Return: the length with the NUL, or
+ * Return: the length including the NUL, or
  * * -EINVAL: flags that are unknown or exclude each other, or @dst__sz is 0
  * * -ENAMETOOLONG: @dst is too small
- * * -ENOENT: it was deleted, and %KRSI_PATH_DELETED was not given
- * * -EOPNOTSUPP: it never has a path: pipes, sockets, anonymous files, and what is
- *   on a mount that the kernel keeps to itself
- * * -EXDEV: it is not below the root
- * * -ESTALE: its mount was unmounted, or is not attached yet
+ * * -ENOENT: the file was deleted, and %KRSI_PATH_DELETED was not given
+ * * -EOPNOTSUPP: the file never has a path: pipes, sockets, anonymous files,
+ *   and files on kernel-internal mounts
+ * * -EXDEV: the file is not below the root
+ * * -ESTALE: the mount was unmounted, or is not attached yet
  * * -ESRCH: the current task is exiting and has no root
- * * -EPERM: an unprivileged user can have made the mount, and
+ * * -EPERM: an unprivileged user can have created the mount, and
  *   %KRSI_PATH_TRUSTED_MOUNT was given
  */
 __bpf_kfunc s64 krsi_path(const struct path *path, char *dst, u32 dst__sz,
@@ -46,17 +47,17 @@ __bpf_kfunc s64 krsi_path(const struct path *path, char *dst, u32 dst__sz,
 }
 
 /**
- * krsi_path_at - write the path of a directory entry as a string
+ * krsi_path_at - write the path of a dentry as a string
  * @dir: a path on the same mount, such as the directory's
- * @dentry: the directory entry, which may be a name that nothing has yet
- * @dst: where to, of any size
- * @dst__sz: the size
+ * @dentry: the dentry, which may be negative
+ * @dst: destination, of any size
+ * @dst__sz: size of @dst in bytes
  * @flags: of enum krsi_path_flags
  *
- * For hooks that have a directory's path and an entry of it.
+ * For hooks whose arguments are the path of a directory and a dentry in it.
  *
  * Context: as for krsi_path().
- * Return: as for krsi_path(); -EINVAL too if the two are of different filesystems.
+ * Return: as for krsi_path(); -EINVAL if the two are on different filesystems.
  */
 __bpf_kfunc s64 krsi_path_at(const struct path *dir, const struct dentry *dentry,
 			     char *dst, u32 dst__sz, u64 flags)
@@ -67,12 +68,12 @@ __bpf_kfunc s64 krsi_path_at(const struct path *dir, const struct dentry *dentry
 /**
  * krsi_file_path - write the path by which a file was opened as a string
  * @file: the file
- * @dst: where to, of any size
- * @dst__sz: the size
+ * @dst: destination, of any size
+ * @dst__sz: size of @dst in bytes
  * @flags: of enum krsi_path_flags
  *
- * Where a stacking filesystem opened a file in a lower one, it is the path in the
- * upper.
+ * If a stacking filesystem opened the file in a lower one, this is the path in
+ * the upper filesystem.
  *
  * Context: as for krsi_path().
  * Return: as for krsi_path().
@@ -84,14 +85,14 @@ __bpf_kfunc s64 krsi_file_path(const struct file *file, char *dst, u32 dst__sz,
 }
 
 /**
- * krsi_bprm_path - write the path of the file that is executed as a string
- * @bprm: the execution
- * @dst: where to, of any size
- * @dst__sz: the size
+ * krsi_bprm_path - write the path of the executed file as a string
+ * @bprm: the hook's argument
+ * @dst: destination, of any size
+ * @dst__sz: size of @dst in bytes
  * @flags: of enum krsi_path_flags
  *
- * For a script that is the script in the first round and its interpreter in the
- * next.
+ * For a script, this is the script's path at the first call of the hook and the
+ * interpreter's path at the next.
  *
  * Context: as for krsi_path().
  * Return: as for krsi_path().
@@ -111,7 +112,7 @@ BTF_ID_FLAGS(func, krsi_file_path, KRSI_HOOK_KFUNC)
 BTF_ID_FLAGS(func, krsi_bprm_path, KRSI_HOOK_KFUNC)
 BTF_KFUNCS_END(krsi_path_ids)
 
-/* Tracing programs look for kfuncs where LSM programs do. */
+/* Tracing programs share the kfuncs of LSM programs. */
 static int krsi_path_filter(const struct bpf_prog *prog, u32 kfunc_id)
 {
 	int hook;

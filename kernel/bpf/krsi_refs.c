@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * kfuncs for pointers that programs can read but not use, as shims: kfuncs need
- * BTF, which Rust functions have not. See Documentation/bpf/krsi-kfuncs-refs.rst.
+ * kfuncs that return trusted pointers where the verifier does not trust those
+ * that a program reads. These are wrappers, because kfuncs need BTF, which Rust
+ * functions do not have. See Documentation/bpf/krsi-kfuncs-refs.rst.
  */
 
 #include <linux/bpf.h>
@@ -17,11 +18,12 @@ __bpf_kfunc_start_defs();
  * krsi_task_real_parent - get a reference on the real parent of a task
  * @task: the task
  *
- * The real parent is what getppid() tells of: the process that is told of the
- * task's end, unlike a debugger. To be given back with bpf_task_release().
+ * The real parent is the process that getppid() returns and that is notified
+ * when the task exits, as opposed to a debugger. Release the reference with
+ * bpf_task_release().
  *
  * Context: any.
- * Return: the parent, or NULL if @task is still being made or was reaped.
+ * Return: the parent, or NULL if @task is still being created or was reaped.
  */
 __bpf_kfunc struct task_struct *krsi_task_real_parent(struct task_struct *task)
 {
@@ -29,13 +31,13 @@ __bpf_kfunc struct task_struct *krsi_task_real_parent(struct task_struct *task)
 }
 
 /**
- * krsi_task_group_leader - get a reference on the leader of a task's threads
- * @task: the task
+ * krsi_task_group_leader - get a reference on the leader of a thread group
+ * @task: a task of the thread group
  *
- * To be given back with bpf_task_release().
+ * Release the reference with bpf_task_release().
  *
  * Context: any.
- * Return: the leader, or NULL if @task is still being made or was reaped.
+ * Return: the leader, or NULL if @task is still being created or was reaped.
  */
 __bpf_kfunc struct task_struct *krsi_task_group_leader(struct task_struct *task)
 {
@@ -46,13 +48,13 @@ __bpf_kfunc struct task_struct *krsi_task_group_leader(struct task_struct *task)
  * krsi_task_cred - get a reference on a task's objective credentials
  * @task: the task
  *
- * The objective credentials are those by which others are allowed to act on the
- * task; it acts by its subjective ones, which differ only while the kernel
- * overrides them. They never change: a task that changes its credentials gets
- * others. To be given back with krsi_cred_put().
+ * The objective credentials apply when another task acts upon this one. The
+ * subjective credentials, by which the task itself acts, differ only while the
+ * kernel overrides them. Credentials never change: a task that changes its
+ * identity gets new ones. Release the reference with krsi_cred_put().
  *
  * Context: any.
- * Return: the credentials, or NULL if @task has none any more.
+ * Return: the credentials, or NULL if @task no longer has any.
  */
 __bpf_kfunc const struct cred *krsi_task_cred(struct task_struct *task)
 {
@@ -60,7 +62,7 @@ __bpf_kfunc const struct cred *krsi_task_cred(struct task_struct *task)
 }
 
 /**
- * krsi_cred_put - give back a reference that krsi_task_cred() got
+ * krsi_cred_put - release a reference that krsi_task_cred() returned
  * @cred: the credentials
  *
  * Context: any; does not sleep.
@@ -70,7 +72,7 @@ __bpf_kfunc void krsi_cred_put(const struct cred *cred)
 	krsi_put_cred(cred);
 }
 
-/* For credentials that are left in a map. */
+/* Releases credentials that are in a map when it is freed. */
 __bpf_kfunc void krsi_cred_put_dtor(void *cred)
 {
 	krsi_put_cred(cred);
@@ -79,15 +81,15 @@ __bpf_kfunc void krsi_cred_put_dtor(void *cred)
 CFI_NOSEAL(krsi_cred_put_dtor);
 
 /**
- * krsi_dentry_parent - find the directory that an entry is in
- * @dentry: the directory entry
+ * krsi_dentry_parent - get the parent of a dentry
+ * @dentry: the dentry
  *
- * The result is of a type of its own and can be passed to this function again.
- * It is valid to the end of the RCU section. Mounts are not crossed.
+ * The result has a separate type and can be passed to this function again. It
+ * is valid until the end of the RCU section. Mounts are not crossed.
  *
  * Context: any, in an RCU section.
- * Return: the entry of the directory, or NULL if there is none: at the root of a
- * filesystem, and for what is in no directory.
+ * Return: the dentry of the directory, or NULL at the root of a filesystem and
+ * for files that are in no directory.
  */
 __bpf_kfunc const struct krsi_dentry *krsi_dentry_parent(const struct dentry *dentry)
 {
@@ -95,13 +97,14 @@ __bpf_kfunc const struct krsi_dentry *krsi_dentry_parent(const struct dentry *de
 }
 
 /**
- * krsi_path_dentry - find the directory entry of a path
+ * krsi_path_dentry - get the dentry of a path
  * @path: the path, such as &file->f_path
  *
- * As for krsi_dentry_parent().
+ * The result is valid until the end of the RCU section.
  *
  * Context: any, in an RCU section.
- * Return: the directory entry, or NULL for pipes, sockets and the like.
+ * Return: the dentry, or NULL for pipes, sockets and other files that no path
+ * leads to.
  */
 __bpf_kfunc const struct krsi_dentry *krsi_path_dentry(const struct path *path)
 {
@@ -109,13 +112,13 @@ __bpf_kfunc const struct krsi_dentry *krsi_path_dentry(const struct path *path)
 }
 
 /**
- * krsi_inode_sb - find the superblock of an inode
+ * krsi_inode_sb - get the superblock of an inode
  * @inode: the inode
  *
- * It is valid to the end of the RCU section.
+ * The result is valid until the end of the RCU section.
  *
  * Context: any, in an RCU section.
- * Return: the superblock. To be compared with NULL all the same.
+ * Return: the superblock, never NULL; the verifier requires a test for NULL.
  */
 __bpf_kfunc const struct super_block *krsi_inode_sb(const struct inode *inode)
 {
@@ -140,14 +143,14 @@ BTF_ID_FLAGS(func, krsi_inode_sb,
 	     KF_RET_NULL | KF_RCU | KF_RCU_PROTECTED | KRSI_HOOK_KFUNC)
 BTF_KFUNCS_END(krsi_refs_ids)
 
-/* For what is behind files and directories, which has to be there. */
+/* kfuncs that require files and directories to be fully initialised. */
 BTF_SET_START(krsi_find_ids)
 BTF_ID(func, krsi_dentry_parent)
 BTF_ID(func, krsi_path_dentry)
 BTF_ID(func, krsi_inode_sb)
 BTF_SET_END(krsi_find_ids)
 
-/* Tracing programs look for kfuncs where LSM programs do. */
+/* Tracing programs share the kfuncs of LSM programs. */
 static int krsi_refs_filter(const struct bpf_prog *prog, u32 kfunc_id)
 {
 	int hook;

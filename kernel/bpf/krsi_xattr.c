@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The kfuncs of slots that are stored in extended attributes. See
+ * kfuncs of slots that are stored in extended attributes. See
  * Documentation/security/krsi-blobs.rst.
  */
 
@@ -47,25 +47,25 @@ static int save_locked(struct dentry *dentry, struct inode *inode, u32 slot)
 __bpf_kfunc_start_defs();
 
 /**
- * krsi_inode_blob_save - make what an inode has in a slot last
- * @dentry: an entry of the inode, which the caller has not locked
+ * krsi_inode_blob_save - save a slot of an inode to its extended attribute
+ * @dentry: a dentry of the inode; the caller does not hold the inode's lock
  * @slot: number of a slot that was claimed with xattr=yes
  *
  * Writes the slot to its extended attribute, or removes the attribute if the
- * slot has zeroes. The policy decides, not the rights of the current task: no
- * permission is checked, and no hook is called. What others write to the slot
- * meanwhile is saved by words of 8 bytes.
+ * slot is all zero. The policy decides, not the permissions of the current
+ * task: no permission is checked, and no hook is called. Concurrent writes to
+ * the slot are saved in words of 8 bytes.
  *
  * Context: may sleep; takes the inode's lock.
  * Return:
  * * 0
- * * -EINVAL: no such slot, or an entry without an inode
- * * -ENODATA: it is not known what the attribute has
- * * -EPERM: an immutable inode, or a file system that is not trusted
- * * -EROFS: a file system that is not written to
- * * -EAGAIN: a file system that is frozen
+ * * -EINVAL: no such slot, or a negative dentry
+ * * -ENODATA: the content of the attribute is unknown
+ * * -EPERM: the inode is immutable, or the file system is not trusted
+ * * -EROFS: the file system is read-only
+ * * -EAGAIN: the file system is frozen
  * * -EINTR: the task was killed while it waited for the lock
- * * what the file system returns, -EOPNOTSUPP if it has no attributes
+ * * an error of the file system, -EOPNOTSUPP if it has no attributes
  */
 __bpf_kfunc int krsi_inode_blob_save(struct dentry *dentry, u32 slot)
 {
@@ -74,10 +74,10 @@ __bpf_kfunc int krsi_inode_blob_save(struct dentry *dentry, u32 slot)
 
 	if (!inode)
 		return -EINVAL;
-	/* Whoever calls the hook may have this already. */
+	/* The caller of the hook may hold this already. */
 	if (!sb_start_write_trylock(inode->i_sb))
 		return -EAGAIN;
-	/* A program that has a locked inode after all can be killed. */
+	/* If the program holds the lock after all, the task can be killed. */
 	ret = down_write_killable(&inode->i_rwsem);
 	if (!ret) {
 		ret = save_locked(dentry, inode, slot);
@@ -88,14 +88,15 @@ __bpf_kfunc int krsi_inode_blob_save(struct dentry *dentry, u32 slot)
 }
 
 /**
- * krsi_inode_blob_save_locked - the same where the inode is locked
- * @dentry: the entry that is the hook's argument
+ * krsi_inode_blob_save_locked - save a slot of a locked inode
+ * @dentry: the dentry that is the hook's argument
  * @slot: as for krsi_inode_blob_save()
  *
- * For hooks that are called with the lock: inode_setattr, inode_file_setattr,
- * inode_setxattr, inode_removexattr, inode_set_acl and inode_remove_acl, those
- * named inode_post_ of all these but inode_file_setattr, inode_unlink and
- * inode_rmdir. Only these may call it, and they may not call the other.
+ * For hooks that are called with the inode's lock held: inode_setattr,
+ * inode_file_setattr, inode_setxattr, inode_removexattr, inode_set_acl and
+ * inode_remove_acl, the inode_post_ hooks of all these but inode_file_setattr,
+ * inode_unlink and inode_rmdir. Only their programs may call this, and they may
+ * not call krsi_inode_blob_save().
  *
  * Context: may sleep.
  * Return: as krsi_inode_blob_save().
@@ -108,20 +109,20 @@ __bpf_kfunc int krsi_inode_blob_save_locked(struct dentry *dentry, u32 slot)
 }
 
 /**
- * krsi_inode_blob_restore - read a slot that was not read yet, or could not be
- * @dentry: an entry of the inode
+ * krsi_inode_blob_restore - read a slot of an inode from its extended attribute
+ * @dentry: a dentry of the inode
  * @slot: number of a slot that was claimed with xattr=yes
  *
- * For inodes that are older than the slot, and to try again what has failed.
- * Slots that can be accessed are left as they are.
+ * For inodes that are older than the slot, and to retry a failed read. Slots
+ * that can be accessed are not changed.
  *
  * Context: may sleep.
  * Return:
  * * 0: the slot can be accessed
- * * -EINVAL: no such slot, an entry without an inode, or an attribute that has
- *   not the slot's size
- * * -EPERM: a file system that is not trusted
- * * what the file system returns
+ * * -EINVAL: no such slot, a negative dentry, or an attribute whose size
+ *   differs from the slot's
+ * * -EPERM: the file system is not trusted
+ * * an error of the file system
  */
 __bpf_kfunc int krsi_inode_blob_restore(struct dentry *dentry, u32 slot)
 {

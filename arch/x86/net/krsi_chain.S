@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Chains, as kernel/bpf/krsi_chain.c has them for other architectures, with two
- * instructions fewer than a compiler makes: trampolines keep their frame in r12,
- * which BPF programs preserve, and the last program is jumped to by the very
- * branch that tests the verdict of the one before.
+ * Code of the chains on x86-64; see kernel/bpf/krsi_chain.c for the C version.
+ *
+ * It saves two instructions over compiled code. Trampolines keep their frame in
+ * r12, which BPF programs preserve. The branch that tests the last verdict but
+ * one is also the tail call of the last program.
  */
 
 #include <linux/cfi_types.h>
@@ -15,11 +16,11 @@
 	.code64
 	.section .text, "ax"
 
-/* For objtool, which looks for the key of each static call. */
+/* objtool requires a reference to the key of each static call. */
 #define SLOT_KEY(C, S)							\
 	.quad	__SCK__krsi_chain_##C##_##S;
 
-/* Goes on from the slot before only if its verdict was 0. */
+/* Calls a slot if the previous verdict was 0. */
 #define CALL_SLOT(C, S)							\
 	.if	S;							\
 	jne	.Ldecided_##C;						\
@@ -38,7 +39,7 @@
 	FRAME_END;							\
 	je	__SCT__krsi_chain_##C##_##LAST;				\
 	RET;								\
-	.if	LAST > 1; /* else nothing goes there */			\
+	.if	LAST > 1; /* otherwise unused */			\
 .Ldecided_##C:								\
 	FRAME_END;							\
 	RET;								\

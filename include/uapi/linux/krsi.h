@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
 /*
- * What KRSI's kfuncs send to user space. BPF programs find the same in the
- * kernel's BTF.
+ * Records of KRSI's kfuncs for user space. BPF programs get the same types from
+ * the kernel's BTF.
  */
 
 #ifndef _UAPI_LINUX_KRSI_H
@@ -11,11 +11,11 @@
 
 /**
  * enum krsi_exec_flags - flags of a record
- * @KRSI_EXEC_LAST: the dump is complete with this record
- * @KRSI_EXEC_CHECK: nothing is executed, this is execveat(AT_EXECVE_CHECK)
+ * @KRSI_EXEC_LAST: this record completes the dump
+ * @KRSI_EXEC_CHECK: execveat(AT_EXECVE_CHECK); nothing is executed
  * @KRSI_EXEC_CHANGED: another task changed the strings while the kernel copied
- *	them, so that the last ones run into what follows them; @total was less
- *	in earlier records
+ *	them: the last strings are not terminated, and the area extends into the
+ *	bytes that follow; @total was smaller in earlier records
  */
 enum krsi_exec_flags {
 	KRSI_EXEC_LAST = 1 << 0,
@@ -24,14 +24,14 @@ enum krsi_exec_flags {
 };
 
 /**
- * struct krsi_exec_record - what krsi_bprm_dump() puts before each piece
- * @exec_id: the same in all records of a dump, never 0, never used again
- * @offset: where in the area the piece starts
+ * struct krsi_exec_record - header of each record of krsi_bprm_dump()
+ * @exec_id: identifies the dump, never 0, never reused
+ * @offset: offset of the piece in the area
  * @total: bytes in the area
  * @argc: number of strings in the area that are arguments
  * @envc: number of strings after those that are the environment
  * @flags: of enum krsi_exec_flags
- * @len: bytes in this piece, which follow
+ * @len: bytes in this piece, which follow the header
  *
  * The area has @argc + @envc strings, each of which ends with a NUL.
  */
@@ -45,10 +45,10 @@ struct krsi_exec_record {
 	__u32 len;
 };
 
-/* The most that a record takes, with its bytes. */
+/* Limit on the size of a record with its bytes. */
 #define KRSI_EXEC_RECORD_MAX 4080
 
-/* The most that the keys of a record take, with the NUL. */
+/* Limit on the size of the keys of a record, including the NUL. */
 #define KRSI_AUDIT_KEY_MAX 256
 
 /**
@@ -60,13 +60,12 @@ enum krsi_audit_flags {
 };
 
 /**
- * struct krsi_audit_event - what krsi_audit_log() is told of a decision
+ * struct krsi_audit_event - a decision, for krsi_audit_log()
  * @rule: number of the rule in its policy, from 1; 0 if there are no rules
- * @verdict: what the program returns: 0 or a negative errno
+ * @verdict: the program's return value: 0 or a negative errno
  * @flags: of enum krsi_audit_flags
- * @reserved: 0
- * @key: by what the event is found; several keys have '\1' between them; may be
- *	empty
+ * @reserved: must be 0
+ * @key: keys of the event, separated by '\1'; may be empty
  */
 struct krsi_audit_event {
 	__u32 rule;
