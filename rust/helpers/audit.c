@@ -24,8 +24,8 @@ __rust_helper struct audit_context *rust_helper_audit_context(void)
 }
 
 /*
- * As audit_log_task_info(), without what takes siglock, asks LSMs, or takes the
- * locks of a path.
+ * Like audit_log_task_info(), but takes neither siglock nor the locks of a
+ * path, and calls no LSM.
  */
 __rust_helper void rust_helper_audit_log_subject(struct audit_buffer *ab)
 {
@@ -57,7 +57,7 @@ __rust_helper int rust_helper_audit_add_key(const char *key)
 #endif
 #endif
 
-/* The length, or -E2BIG if it was cut. */
+/* Returns the length, or -E2BIG if the path was truncated. */
 __rust_helper int rust_helper_current_cgroup_path(char *buf, size_t size)
 {
 #ifdef CONFIG_CGROUPS

@@ -3,7 +3,7 @@
 #include <linux/bpf.h>
 #include <linux/filter.h>
 
-/* Without BPF there is no bpf_stats_enabled_key for bpf_prog_run(). */
+/* bpf_prog_run() needs bpf_stats_enabled_key, which exists only with BPF. */
 #ifdef CONFIG_BPF_LSM
 __rust_helper u32 rust_helper_bpf_prog_run(const struct bpf_prog *prog,
 					   const void *ctx)

@@ -26,14 +26,14 @@ rust_helper_file_user_path(const struct file *file)
 	return file_user_path(file);
 }
 
-/* To be called under RCU. */
+/* The caller must hold the RCU read lock. */
 __rust_helper const struct user_namespace *
 rust_helper_mnt_owner_rcu(struct vfsmount *mnt)
 {
 	return mnt_owner_rcu(mnt);
 }
 
-/* Whether root made the superblock, and nothing else can have. */
+/* Whether only root can have created the superblock. */
 __rust_helper bool rust_helper_sb_made_by_root(const struct super_block *sb)
 {
 	/* fusermount mounts this type for any user. */
@@ -43,7 +43,10 @@ __rust_helper bool rust_helper_sb_made_by_root(const struct super_block *sb)
 	return sb->s_user_ns == &init_user_ns;
 }
 
-/* To be called under RCU, which keeps what is found. False if there is none. */
+/*
+ * The caller must hold the RCU read lock, which protects the result. Returns
+ * false if the current task has no root.
+ */
 __rust_helper bool rust_helper_current_root_rcu(struct path *root)
 {
 	struct fs_struct *fs = current->fs;

@@ -42,7 +42,7 @@ __rust_helper u64 rust_helper_krsi_denials(unsigned int hook)
 	return sum;
 }
 
-/* To be freed with kfree(). */
+/* The caller frees the memory with kfree(). */
 __rust_helper void *rust_helper_krsi_zalloc_nofs(size_t size)
 {
 	return kzalloc(size, GFP_NOFS);
@@ -61,7 +61,7 @@ __rust_helper void rust_helper_krsi_log_untrusted(const struct super_block *sb)
 			    sb->s_id, sb->s_type->name);
 }
 
-/* With interrupts disabled. */
+/* Called with interrupts disabled. */
 __rust_helper struct krsi_boot_cpu *rust_helper_krsi_this_boot_cpu(void)
 {
 	return this_cpu_ptr(&krsi_boot_cpu);

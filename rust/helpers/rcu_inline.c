@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The fast paths of rcu_read_lock() and rcu_read_unlock() without the function
- * calls, for readers that are short and hot enough to notice them. Debugging
- * kernels, and those without preemptible RCU, get the ordinary functions.
+ * Inline fast paths of rcu_read_lock() and rcu_read_unlock(), for short and hot
+ * readers. Debug kernels, and kernels without preemptible RCU, use the ordinary
+ * functions.
  */
 
 #include <linux/krsi.h>
@@ -16,19 +16,19 @@ __rust_helper void rust_helper_inline_rcu_read_lock(void)
 {
 	WRITE_ONCE(current->rcu_read_lock_nesting,
 		   READ_ONCE(current->rcu_read_lock_nesting) + 1);
-	barrier();	/* The critical section comes after. */
+	barrier();	/* Critical section after the increment. */
 }
 
 __rust_helper void rust_helper_inline_rcu_read_unlock(void)
 {
 	int nesting;
 
-	barrier();	/* The critical section comes before. */
+	barrier();	/* Critical section before the decrement. */
 	nesting = READ_ONCE(current->rcu_read_lock_nesting) - 1;
 	WRITE_ONCE(current->rcu_read_lock_nesting, nesting);
 	if (nesting)
 		return;
-	barrier();	/* Leave, then look whether somebody waits for it. */
+	barrier();	/* Leave before testing for waiting grace periods. */
 	if (unlikely(READ_ONCE(current->rcu_read_unlock_special.s)))
 		krsi_rcu_read_unlock_slow();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * References on what was found under RCU, hence may be on its way out.
+ * References on objects that were found under RCU and may be about to be freed.
  */
 
 #include <linux/cred.h>

@@ -6,8 +6,8 @@
 #include <linux/uaccess.h>
 
 /*
- * Not named after the C functions: bindgen sees the out-of-line ones that
- * modules use, which would be preferred.
+ * Not named after the C functions: bindgen would prefer the out-of-line
+ * versions of these, which exist for modules.
  */
 __rust_helper void rust_helper_inline_migrate_disable(void)
 {
@@ -16,7 +16,7 @@ __rust_helper void rust_helper_inline_migrate_disable(void)
 
 #if defined(CONFIG_SECURITY_KRSI) && defined(CONFIG_SMP) && \
 	!defined(CONFIG_DEBUG_PREEMPT) && !defined(MODULE)
-/* The same as migrate_enable(), but for the call of its slow path. */
+/* Like migrate_enable(), but calls its own slow path. */
 __rust_helper void rust_helper_inline_migrate_enable(void)
 {
 	struct task_struct *p = current;

@@ -9,14 +9,14 @@
 #endif
 
 /*
- * Landing pads are for indirect calls: a direct one may pass over it. Not if
- * call depth is tracked: then calls go to the padding before the function, which
- * is found by the function's address.
+ * Landing pads are for indirect calls, so direct calls may skip them. With call
+ * depth tracking they must not: then calls go to the padding before the
+ * function, which is located by the function's address.
  */
 __rust_helper void *rust_helper_skip_landing_pad(void *func)
 {
 #ifdef CONFIG_X86
-	/* Lest objtool sees the address of no function. */
+	/* Hides from objtool an address that is not the start of a function. */
 	OPTIMIZER_HIDE_VAR(func);
 	if (is_endbr(func) && !cpu_feature_enabled(X86_FEATURE_CALL_DEPTH))
 		return func + ENDBR_INSN_SIZE;

@@ -15,47 +15,48 @@ use crate::{
 };
 use core::ptr::{self, NonNull};
 
-/// Type of records that modules outside of audit make up: `KERNEL_OTHER` in audit's tools.
+/// Type of records with a format of their own: `KERNEL_OTHER` in audit's tools.
 pub const KERNEL_OTHER: u32 = bindings::AUDIT_KERNEL_OTHER;
 
-/// Whether records are wanted at all: `audit=0` and `auditctl -e 0` are no.
+/// Whether audit is enabled. `audit=0` and `auditctl -e 0` disable it.
 pub fn enabled() -> bool {
-    // SAFETY: An integer of audit's, which changes as a whole.
+    // SAFETY: `audit_enabled` is a static integer that is written atomically.
     unsafe { ptr::read_volatile(&raw const bindings::audit_enabled) != bindings::AUDIT_OFF }
 }
 
-/// Whether the current task carries records, so that one about it would beget the next.
+/// Whether the current task delivers audit records. A record about such a task would recurse.
 pub fn is_own_task() -> bool {
     // SAFETY: An FFI call with no additional requirements.
     unsafe { bindings::audit_is_own_task() }
 }
 
-/// Why there is no record.
+/// The reason why a record was not started.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum NoRecord {
-    /// A rule of the filter `exclude` says so.
+    /// A rule of the `exclude` filter excludes the record.
     Excluded,
-    /// As many records as audit's backlog limit allows wait.
+    /// The number of queued records has reached audit's backlog limit.
     Backlog,
-    /// There is no memory, or audit has not started.
+    /// Out of memory, or audit has not started.
     Memory,
 }
 
-/// A record that is being written. It is complete, and sent, when it is dropped.
+/// A record that is being written. Dropping it completes and sends it.
 ///
 /// # Invariants
 ///
-/// The buffer is valid and belongs to the value.
+/// `buffer` is valid and owned by `self`.
 pub struct Record {
     buffer: NonNull<bindings::audit_buffer>,
     _not_send: NotThreadSafe,
 }
 
 impl Record {
-    /// Starts a record, of the event that the current task's system call is if `of_syscall`.
+    /// Starts a record. If `of_syscall` is true, it belongs to the audit event of the current
+    /// system call.
     ///
-    /// Any context but NMI; in an interrupt there is no system call. Asks LSMs if audit's rules
-    /// name labels: see the hook `audit_rule_match`.
+    /// Any context but NMI. In an interrupt, `of_syscall` must be false. Calls the hook
+    /// `audit_rule_match` if audit rules refer to labels.
     pub fn start(kind: u32, of_syscall: bool) -> Result<Self, NoRecord> {
         let context = if of_syscall {
             // SAFETY: An FFI call with no additional requirements.
@@ -67,7 +68,7 @@ impl Record {
         // SAFETY: The context is the current task's, or null.
         let buffer = unsafe { bindings::audit_log_start(context, flags.as_raw(), kind as c_int) };
         match NonNull::new(buffer) {
-            // INVARIANT: The buffer was just made for the caller.
+            // INVARIANT: `audit_log_start()` returned a new buffer, which the caller owns.
             Some(buffer) => Ok(Self {
                 buffer,
                 _not_send: NotThreadSafe,
@@ -76,7 +77,9 @@ impl Record {
         }
     }
 
-    /// Found out afterwards: a backlog that has room again by then looks like no memory.
+    /// Determines the reason after `audit_log_start()` has failed.
+    ///
+    /// Returns [`NoRecord::Memory`] if the backlog was full but has room again.
     fn why_none(kind: u32) -> NoRecord {
         // SAFETY: FFI calls with no additional requirements.
         unsafe {
@@ -90,9 +93,10 @@ impl Record {
         }
     }
 
-    /// Appends text that only the kernel has decided about.
+    /// Appends text that comes from the kernel and needs no quoting.
     pub fn format(&self, args: fmt::Arguments<'_>) {
-        // SAFETY: By the type invariant; `%pA` takes a pointer to `fmt::Arguments`.
+        // SAFETY: By the type invariant the buffer is valid; `%pA` takes a pointer to
+        // `fmt::Arguments`.
         unsafe {
             bindings::audit_log_format(
                 self.buffer.as_ptr(),
@@ -102,9 +106,9 @@ impl Record {
         };
     }
 
-    /// Appends text of others: in quotes, or in hexadecimal if it could be taken for anything else.
+    /// Appends untrusted text: in quotes, or in hexadecimal if quotes would be ambiguous.
     pub fn untrusted(&self, text: &[u8]) {
-        // SAFETY: By the type invariant; the text has that length.
+        // SAFETY: By the type invariant the buffer is valid; the text has that length.
         unsafe {
             bindings::audit_log_n_untrustedstring(
                 self.buffer.as_ptr(),
@@ -114,7 +118,7 @@ impl Record {
         };
     }
 
-    /// How many bytes [`untrusted`](Self::untrusted) would append.
+    /// Returns the number of bytes that [`untrusted`](Self::untrusted) would append.
     pub fn untrusted_len(text: &[u8]) -> usize {
         // SAFETY: The text has that length.
         if unsafe { bindings::audit_string_contains_control(text.as_ptr().cast(), text.len()) } {
@@ -124,24 +128,29 @@ impl Record {
         }
     }
 
-    /// Appends who the current task is: process, users, groups, session, `comm`.
+    /// Appends the identity of the current task: process, users, groups, session, `comm`.
     pub fn subject(&self) {
-        // SAFETY: By the type invariant.
+        // SAFETY: By the type invariant the buffer is valid.
         unsafe { bindings::audit_log_subject(self.buffer.as_ptr()) };
     }
 }
 
 impl Drop for Record {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant, and the buffer is not used again.
+        // SAFETY: By the type invariant the buffer is valid and owned, and it is not used again.
         unsafe { bindings::audit_log_end(self.buffer.as_ptr()) };
     }
 }
 
-/// Has the record of the current task's system call carry `key`, by which tools find the event.
+/// Adds `key` to the record of the current system call, so that tools find the event by it.
 ///
-/// After a [`Record`] of the system call. Not in an interrupt. [`ENOENT`] if the system call has no
-/// record, [`E2BIG`] if it has many keys already, [`ENOMEM`].
+/// Called after a [`Record`] of the system call, and never in an interrupt.
+///
+/// # Errors
+///
+/// - [`ENOENT`]: the system call has no record
+/// - [`E2BIG`]: the record has too many keys
+/// - [`ENOMEM`]
 pub fn add_key(key: &CStr) -> Result {
     // SAFETY: The key is a C string.
     to_result(unsafe { bindings::audit_add_key(key.as_char_ptr()) })

@@ -3,7 +3,7 @@
 //! Programs that are about to run.
 //!
 //! `execve(2)` copies the argument and environment strings into a new address space before it asks
-//! the security modules. They can be read there, and nobody can change them any more.
+//! the security modules. From then on they can be read, and no other task can change them.
 //!
 //! C header: [`include/linux/binfmts.h`](srctree/include/linux/binfmts.h)
 
@@ -17,13 +17,13 @@ use crate::{
 };
 use core::{marker::PhantomData, ops::Deref};
 
-/// A program that is about to run: what `execve(2)` knows of it.
+/// A program that is about to run.
 ///
 /// # Invariants
 ///
-/// The current task executes the program, and the structure changes only where that task lets it.
-/// If `mm` is not null, it is the new address space, which no task has yet: nobody but the current
-/// task can reach it, and it lives as long as the structure.
+/// The current task executes the program, and only that task changes the structure. If `mm` is not
+/// null, it is the new address space, which only the current task can access. It lives as long as
+/// the structure.
 #[repr(transparent)]
 pub struct Binprm(Opaque<bindings::linux_binprm>);
 
@@ -32,37 +32,40 @@ impl Binprm {
     ///
     /// # Safety
     ///
-    /// `ptr` must be what a security hook of the exec was passed that the current task is in, the
-    /// hook must come before `bprm_committing_creds`, and `'a` must end with the hook.
+    /// `ptr` must be the argument of a security hook that is called for an exec of the current
+    /// task. The hook must come before `bprm_committing_creds`, and `'a` must end with the hook.
     pub unsafe fn from_raw<'a>(ptr: *const bindings::linux_binprm) -> &'a Self {
         // SAFETY: The caller passes a valid object; `Self` is transparent. Until
         // `bprm_committing_creds`, `mm` is private, or null.
         unsafe { &*ptr.cast() }
     }
 
-    /// How many of the strings are arguments.
+    /// Returns the number of arguments.
     pub fn argc(&self) -> u32 {
-        // SAFETY: By the type invariant. Never negative: see `bprm_stack_limits()`.
+        // SAFETY: By the type invariant the structure is valid, and only this task changes it.
+        // CAST: Never negative: see `bprm_stack_limits()`.
         unsafe { (*self.0.get()).argc as u32 }
     }
 
-    /// How many strings after those are the environment.
+    /// Returns the number of environment strings, which follow the arguments.
     pub fn envc(&self) -> u32 {
-        // SAFETY: By the type invariant. Never negative: see `bprm_stack_limits()`.
+        // SAFETY: By the type invariant the structure is valid, and only this task changes it.
+        // CAST: Never negative: see `bprm_stack_limits()`.
         unsafe { (*self.0.get()).envc as u32 }
     }
 
     /// Whether user space only asks if the program could be executed: `AT_EXECVE_CHECK`.
     pub fn is_check(&self) -> bool {
-        // SAFETY: By the type invariant.
+        // SAFETY: By the type invariant the structure is valid, and only this task changes it.
         unsafe { (*self.0.get()).is_check() != 0 }
     }
 
-    /// The new program's stack. [`None`] if the program has taken it into use.
+    /// Returns the new program's stack. [`None`] if the program already uses it.
     pub fn stack(&self) -> Option<Stack<'_>> {
         let bprm = self.0.get();
 
-        // SAFETY: By the type invariant. `vma` is the one area of `mm`, which nobody changes.
+        // SAFETY: By the type invariant the structure is valid, and so is `mm`. `vma` is the only
+        // area of `mm`, which no other task can change.
         unsafe {
             if (*bprm).mm.is_null() || (*bprm).vma.is_null() {
                 return None;
@@ -79,12 +82,12 @@ impl Binprm {
 
 /// The stack of a program that is about to run.
 ///
-/// From its start there are the argument strings, then the environment strings, then the file name;
-/// each ends with a NUL.
+/// It starts with the argument strings, followed by the environment strings and the file name. Each
+/// ends with a NUL.
 ///
 /// # Invariants
 ///
-/// Nobody but the current task can reach `mm`, in which `start..end` is mapped and filled.
+/// Only the current task can access `mm`, in which `start..end` is mapped and filled.
 pub struct Stack<'a> {
     mm: &'a MmWithUser,
     start: usize,
@@ -93,22 +96,22 @@ pub struct Stack<'a> {
 }
 
 impl<'a> Stack<'a> {
-    /// Address of the first string.
+    /// Returns the address of the first string.
     pub fn start(&self) -> usize {
         self.start
     }
 
-    /// Address of the file name.
+    /// Returns the address of the file name.
     pub fn name(&self) -> usize {
         self.name
     }
 
-    /// Where the stack ends.
+    /// Returns the address after the last byte of the stack.
     pub fn end(&self) -> usize {
         self.end
     }
 
-    /// Reads the stack.
+    /// Makes a reader of the stack.
     pub fn reader(&self) -> Reader<'a> {
         Reader {
             mm: self.mm,
@@ -122,15 +125,16 @@ impl<'a> Stack<'a> {
     }
 }
 
-/// How many pages a [`Reader`] holds.
+/// Limit on the pages that a [`Reader`] holds.
 pub const BATCH: usize = 16;
 
-/// Reads a [`Stack`], page by page, of which it holds a few.
+/// Reads a [`Stack`]. Holds references to a few consecutive pages.
 ///
 /// # Invariants
 ///
-/// - The first `count` of `pages` are the ones that are mapped from `base`, with a reference each.
-/// - As [`Stack`].
+/// - The first `count` elements of `pages` are the pages that are mapped at `base`. The reader owns
+///   a reference to each.
+/// - Only the current task can access `mm`, in which `start..end` is mapped and filled.
 pub struct Reader<'a> {
     mm: &'a MmWithUser,
     start: usize,
@@ -142,7 +146,7 @@ pub struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The bytes from `addr` to the end of its page; empty beyond the stack.
+    /// Returns the bytes from `addr` to the end of its page. Empty outside of the stack.
     ///
     /// Sleeps, unless the page is held. Fails with [`EINTR`] if a fatal signal is pending.
     #[inline]
@@ -155,23 +159,24 @@ impl Reader<'_> {
         let offset = addr & !PAGE_MASK;
         let len = (PAGE_SIZE - offset).min(self.end - addr);
         let page = self.pages[(addr - self.base) / PAGE_SIZE];
-        // SAFETY: By the type invariant the page is valid while it is held, `self` is borrowed, and
-        // the mapping is of a page, in which the bytes are. By the type invariant nobody writes
-        // them.
+        // SAFETY: By the type invariant the page is valid while it is held, which is as long as
+        // `self` is borrowed. The bytes are in the page. By the type invariant no other task can
+        // access them, so they do not change.
         Ok(unsafe { Mapped::new(page, offset, len) })
     }
 
-    /// Makes sure that `len` bytes from `addr` are held, so that [`Self::at`] does not sleep.
+    /// Takes references to the pages of `len` bytes at `addr`, so that [`Self::at`] does not sleep.
     ///
-    /// They must be on the stack, and on at most [`BATCH`] pages. `more`, at least `len`, says how
-    /// many bytes will be read: what is got together costs less. Sleeps; fails as [`Self::at`].
+    /// The bytes must be on the stack, and on at most [`BATCH`] pages. `more` is the number of
+    /// bytes that the caller will read, at least `len`: it is cheaper to get several pages at once.
+    /// Sleeps. Fails like [`Self::at`].
     #[inline]
     pub fn hold(&mut self, addr: usize, len: usize, more: usize) -> Result {
         if len == 0 || self.holds(addr) && self.holds(addr + (len - 1)) {
             return Ok(());
         }
         self.fill(addr, more)?;
-        // What was swapped out may come in pieces.
+        // If pages were swapped out, one call may not get all of them.
         while !self.holds(addr + (len - 1)) {
             self.extend()?;
         }
@@ -182,11 +187,11 @@ impl Reader<'_> {
         addr >= self.base && (addr - self.base) / PAGE_SIZE < self.count
     }
 
-    /// Holds the page of `addr`, and some that follow.
+    /// Holds the page of `addr` and some pages that follow, instead of the current ones.
     fn fill(&mut self, addr: usize, want: usize) -> Result {
         self.drop_pages();
         self.base = addr & PAGE_MASK;
-        // Few, as long as few are asked for.
+        // The batch doubles with each call.
         let wanted = (addr - self.base)
             .saturating_add(want)
             .div_ceil(PAGE_SIZE)
@@ -203,7 +208,7 @@ impl Reader<'_> {
         self.get(1)
     }
 
-    /// Gets up to `wanted` pages, but one at least, for the places from `count` on.
+    /// Appends up to `wanted` pages, at least one, to those that are held.
     fn get(&mut self, wanted: usize) -> Result {
         let first = self.base + self.count * PAGE_SIZE;
         let left = self.end.saturating_sub(first).div_ceil(PAGE_SIZE);
@@ -214,8 +219,8 @@ impl Reader<'_> {
         }
 
         let _guard = self.mm.mmap_read_lock();
-        // SAFETY: The lock is held, and there are that many places. The pages are in the area that
-        // is mapped, by the type invariant, so that the stack does not grow.
+        // SAFETY: The lock is held, and `places` has at least `wanted` elements. By the type
+        // invariant the pages are mapped, so the stack does not grow.
         let got = unsafe {
             bindings::get_user_pages_remote(
                 self.mm.as_raw(),
@@ -227,7 +232,8 @@ impl Reader<'_> {
             )
         };
         to_result(got.min(0) as c_int)?;
-        // INVARIANT: These are the pages that come next, and each has got a reference.
+        // INVARIANT: These are the next pages, and `get_user_pages_remote()` took a reference to
+        // each.
         self.count += got as usize;
         if got == 0 {
             return Err(EFAULT);
@@ -237,10 +243,10 @@ impl Reader<'_> {
 
     fn drop_pages(&mut self) {
         for page in &self.pages[..self.count] {
-            // SAFETY: By the type invariant.
+            // SAFETY: By the type invariant the reader owns a reference to the page.
             unsafe { bindings::put_page(*page) };
         }
-        // INVARIANT: None is held any more.
+        // INVARIANT: All references were dropped.
         self.count = 0;
     }
 }
@@ -276,8 +282,8 @@ impl Mapped<'_> {
 
     /// # Safety
     ///
-    /// `page` must be valid for the lifetime, `offset` and `len` in it, and nobody may write the
-    /// bytes. Mappings must be dropped in the reverse order.
+    /// `page` must be valid for the lifetime. `offset` and `len` must be within it, and the bytes
+    /// must not change. Mappings must be dropped in the reverse order of their creation.
     #[inline]
     unsafe fn new(page: *mut bindings::page, offset: usize, len: usize) -> Self {
         if len == 0 {
@@ -300,7 +306,7 @@ impl Deref for Mapped<'_> {
 
     #[inline]
     fn deref(&self) -> &[u8] {
-        // SAFETY: By the type invariant.
+        // SAFETY: By the type invariant `len` bytes at `ptr` can be read and do not change.
         unsafe { core::slice::from_raw_parts(self.ptr, self.len) }
     }
 }
@@ -309,8 +315,8 @@ impl Drop for Mapped<'_> {
     #[inline]
     fn drop(&mut self) {
         if self.len != 0 {
-            // SAFETY: By the type invariant. The one mapping that a reader gives out at a time is
-            // the last that was made.
+            // SAFETY: By the type invariant `kmap_local_page()` mapped the page. A reader returns
+            // one mapping at a time, so this is the most recent one.
             unsafe { bindings::kunmap_local(self.ptr.cast()) };
         }
     }

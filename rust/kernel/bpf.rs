@@ -16,37 +16,37 @@ use core::{cell::UnsafeCell, mem::MaybeUninit, ptr::NonNull};
 #[cfg(CONFIG_BPF_SYSCALL)]
 use crate::sync::aref::AlwaysRefCounted;
 
-// What it needs of C is declared for KRSI only.
+// The C functions that it needs are declared for KRSI only.
 #[cfg(CONFIG_SECURITY_KRSI)]
 pub mod load;
 pub mod map;
 
-/// What a program is compiled to. The second argument is for the interpreter.
+/// Machine code of a program. The second argument is for the interpreter.
 pub type Function = bindings::bpf_func_t;
 
 /// A loaded and verified BPF program.
 ///
 /// # Invariants
 ///
-/// The program has passed the verifier, or is one that the kernel made.
+/// The program has passed the verifier, or was created by the kernel.
 #[repr(transparent)]
 pub struct Prog(Opaque<bindings::bpf_prog>);
 
-// SAFETY: Programs belong to no task: any may read them and drop the last reference.
+// SAFETY: Programs are not bound to a task: any task may read them and drop the last reference.
 unsafe impl Send for Prog {}
-// SAFETY: What the methods read does not change after the load.
+// SAFETY: The fields that the methods read do not change after the load.
 unsafe impl Sync for Prog {}
 
-// SAFETY: All programs are counted, those that the kernel made too.
+// SAFETY: All programs are reference-counted, including those that the kernel creates.
 #[cfg(CONFIG_BPF_SYSCALL)]
 unsafe impl AlwaysRefCounted for Prog {
     fn inc_ref(&self) {
-        // SAFETY: The program is valid, hence has a reference.
+        // SAFETY: The program is valid, so its reference count is not 0.
         unsafe { bindings::bpf_prog_inc(self.as_ptr()) };
     }
 
     unsafe fn dec_ref(obj: NonNull<Self>) {
-        // SAFETY: The caller gives up a reference, so that there is one.
+        // SAFETY: The caller gives up a reference that it owns.
         unsafe { bindings::bpf_prog_put(obj.as_ptr().cast()) };
     }
 }
@@ -69,26 +69,26 @@ impl Prog {
         self.0.get()
     }
 
-    /// Whether the program may sleep, which decides what it has to run under.
+    /// Whether the program may sleep. Such a program runs under a [`SleepableGuard`].
     #[inline(always)]
     pub fn sleepable(&self) -> bool {
         // SAFETY: The program is valid; the flag does not change after the load.
         unsafe { (*self.as_ptr()).sleepable() != 0 }
     }
 
-    /// The program's id, 0 if it has none: the kernel's own programs do not.
+    /// Returns the program's id. 0 for programs that the kernel creates.
     pub fn id(&self) -> u32 {
         // SAFETY: The program is valid, and so is its `aux`.
         unsafe { (*(*self.as_ptr()).aux).id }
     }
 
-    /// The name that the program was loaded with; may be empty.
+    /// Returns the name that the program was loaded with. May be empty.
     pub fn name(&self) -> &CStr {
         // SAFETY: The program is valid, and so is its `aux`, whose name is a C string.
         unsafe { CStr::from_char_ptr((&raw const (*(*self.as_ptr()).aux).name).cast()) }
     }
 
-    /// The hash of the program's instructions, as `bpftool` shows it.
+    /// Returns the hash of the program's instructions, as `bpftool` shows it.
     pub fn tag(&self) -> [u8; 8] {
         // SAFETY: The program is valid; the tag does not change after the load.
         unsafe { (&raw const (*self.as_ptr()).__bindgen_anon_1.tag).read() }
@@ -96,13 +96,13 @@ impl Prog {
 
     /// Whether the program was compiled, so that its code ignores the second argument.
     ///
-    /// The kernel's own programs are not: they find themselves by that argument.
+    /// False for programs that the kernel creates: they use that argument to find themselves.
     pub fn compiled(&self) -> bool {
         // SAFETY: The program is valid; the flag does not change after the load.
         unsafe { (*self.as_ptr()).jited() != 0 }
     }
 
-    /// The program's machine code.
+    /// Returns the program's machine code.
     pub fn func(&self) -> Function {
         // SAFETY: The program is valid; the pointer does not change after the load.
         unsafe { (*self.as_ptr()).bpf_func }
@@ -112,17 +112,19 @@ impl Prog {
     ///
     /// # Safety
     ///
-    /// `ctx` must be laid out as the verifier was told for this program, the caller must be in the
-    /// read-side critical section that keeps the program alive, with migration disabled, and with a
-    /// [`RunCtx`] set if the program can ask for its cookie.
+    /// - `ctx` must have the layout for which the verifier has checked the program.
+    /// - The caller must be in the read-side critical section that keeps the program alive, with
+    ///   migration disabled.
+    /// - A [`RunCtx`] must be set if the program can ask for its cookie.
     #[inline(always)]
     pub unsafe fn run(&self, ctx: *const u64) -> i32 {
-        // SAFETY: The caller is in the program's critical section, with its context.
+        // SAFETY: The caller passes the program's context, and is in a critical section that keeps
+        // the program alive.
         unsafe { bindings::bpf_prog_run(self.as_ptr(), ctx.cast()) as i32 }
     }
 }
 
-/// An attachment of a program, as the BPF core sees it: a node of a BPF link.
+/// An attachment of a program in the BPF core: a node of a BPF link.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct TrampNode(NonNull<bindings::bpf_tramp_node>);
 
@@ -131,8 +133,8 @@ impl TrampNode {
     ///
     /// # Safety
     ///
-    /// `ptr` must point to a node of a link with a program, and stay valid while the value, or a
-    /// copy, is used.
+    /// `ptr` must point to a node of a link with a program. It must stay valid while the value or a
+    /// copy of it is used.
     pub unsafe fn from_raw(ptr: *mut bindings::bpf_tramp_node) -> Result<Self> {
         Ok(Self(NonNull::new(ptr).ok_or(EINVAL)?))
     }
@@ -142,20 +144,20 @@ impl TrampNode {
         self.0.as_ptr()
     }
 
-    /// The program that the node attaches.
+    /// Returns the program that the node attaches.
     pub fn prog(&self) -> *mut bindings::bpf_prog {
-        // SAFETY: By the requirements of `from_raw`.
+        // SAFETY: The caller of `from_raw` guarantees that the node and its link are valid.
         unsafe { (*(*self.as_ptr()).link).prog }
     }
 
-    /// The cookie that the program gets from `bpf_get_attach_cookie()`.
+    /// Returns the cookie that the program gets from `bpf_get_attach_cookie()`.
     pub fn cookie(&self) -> u64 {
-        // SAFETY: By the requirements of `from_raw`.
+        // SAFETY: The caller of `from_raw` guarantees that the node is valid.
         unsafe { (*self.as_ptr()).cookie }
     }
 }
 
-/// The run context of a trampoline's programs: where their cookies come from.
+/// The run context of a trampoline's programs, which contains their cookies.
 ///
 /// # Invariants
 ///
@@ -164,7 +166,7 @@ impl TrampNode {
 #[repr(transparent)]
 pub struct RunCtx(UnsafeCell<MaybeUninit<bindings::bpf_tramp_run_ctx>>);
 
-/// Evidence that a [`RunCtx`] is the current task's.
+/// Proof that a [`RunCtx`] is the run context of the current task.
 pub struct RunCtxGuard<'a> {
     ctx: &'a RunCtx,
     old: *mut bindings::bpf_run_ctx,
@@ -176,8 +178,8 @@ impl RunCtx {
     #[inline(always)]
     pub fn new() -> Self {
         let ctx = Self(UnsafeCell::new(MaybeUninit::uninit()));
-        // The rest is for the JIT's trampolines, and a store less is a store less.
-        // SAFETY: The field is in the value, which nobody else has.
+        // The other fields are only used by the JIT's trampolines, so they stay uninitialised.
+        // SAFETY: The field is in the value, which is not shared yet.
         unsafe { (&raw mut (*ctx.ptr()).bpf_cookie).write(0) };
         ctx
     }
@@ -191,11 +193,11 @@ impl RunCtx {
     ///
     /// # Safety
     ///
-    /// The guard must be dropped, in the reverse order of other guards of this type.
+    /// The guard must be dropped. Guards must be dropped in the reverse order of their creation.
     #[inline(always)]
     pub unsafe fn enter(&self) -> RunCtxGuard<'_> {
-        // SAFETY: `run_ctx` is the first, empty field of the C structure, which the guard's borrow
-        // keeps in place.
+        // SAFETY: `run_ctx` is the first field of the C structure and has no size. The guard
+        // borrows the value, so it does not move.
         let old = unsafe { bindings::bpf_set_run_ctx(self.ptr().cast()) };
         RunCtxGuard {
             ctx: self,
@@ -223,24 +225,25 @@ impl RunCtxGuard<'_> {
 impl Drop for RunCtxGuard<'_> {
     #[inline(always)]
     fn drop(&mut self) {
-        // SAFETY: `old` is what was current before `enter`.
+        // SAFETY: `old` is the run context that `enter` replaced.
         unsafe { bindings::bpf_reset_run_ctx(self.old) };
     }
 }
 
-/// What BPF programs that do not sleep run under: RCU, on one CPU.
+/// The guard for BPF programs that do not sleep: an RCU read-side critical section with migration
+/// disabled.
 ///
-/// The same as C's `rcu_read_lock_dont_migrate()`, without function calls.
+/// Like C's `rcu_read_lock_dont_migrate()`, without function calls.
 ///
 /// # Invariants
 ///
-/// The current task is in an RCU read-side critical section of its own for each instance.
+/// The current task has entered an RCU read-side critical section once for each instance.
 pub struct AtomicGuard {
     _migrate: MigrateGuard,
 }
 
 impl AtomicGuard {
-    /// Enters. Any context.
+    /// Enters the critical section. Any context.
     #[inline(always)]
     pub fn new() -> Self {
         let _migrate = MigrateGuard::new();
@@ -250,14 +253,14 @@ impl AtomicGuard {
         Self { _migrate }
     }
 
-    /// Leaves the guard of a caller, runs `f`, and enters it again.
+    /// Leaves the critical section of a caller's guard, runs `f`, and enters it again.
     ///
     /// # Safety
     ///
-    /// A caller must have an [`AtomicGuard`], and nothing that was found under it may be used
-    /// after.
+    /// A caller must have an [`AtomicGuard`]. Pointers that were read under it must not be used
+    /// afterwards.
     pub unsafe fn suspend<T>(f: impl FnOnce() -> T) -> T {
-        // SAFETY: The caller has a guard, whose `new` this pairs with.
+        // SAFETY: The caller has a guard, so this pairs with its `new`.
         unsafe {
             bindings::inline_rcu_read_unlock();
             bindings::inline_migrate_enable();
@@ -272,31 +275,33 @@ impl Drop for AtomicGuard {
     #[inline(always)]
     fn drop(&mut self) {
         // SAFETY: By the type invariant the task is in a critical section. The migration guard is
-        // dropped after.
+        // dropped afterwards.
         unsafe { bindings::inline_rcu_read_unlock() };
     }
 }
 
-/// What BPF programs that sleep run under: RCU Tasks Trace, on one CPU.
+/// The guard for BPF programs that may sleep: a read-side critical section of RCU Tasks Trace with
+/// migration disabled.
 ///
-/// The same as C's `__bpf_prog_enter_sleepable()`. Guards nest, in one another and in or around
-/// [`AtomicGuard`]s, but while there is an [`AtomicGuard`] the task may not sleep: a program that
-/// does not sleep, among some that do, gets RCU for its own run only.
+/// Like C's `__bpf_prog_enter_sleepable()`. Guards nest, also with [`AtomicGuard`]s. While an
+/// [`AtomicGuard`] exists the task must not sleep, so in a list with sleepable programs, the others
+/// are in an RCU section only while they run.
 ///
 /// The fields are dropped in their order.
 ///
 /// # Invariants
 ///
-/// The current task is in a read-side critical section of RCU Tasks Trace of its own for each
-/// instance, and does not leave its CPU.
+/// The current task has entered a read-side critical section of RCU Tasks Trace, and disabled
+/// migration, once for each instance.
 pub struct SleepableGuard {
     _migrate: MigrateGuard,
     _trace: rcu_tasks_trace::Guard,
 }
 
 impl SleepableGuard {
-    /// Enters. The caller must be able to take a page fault; debugging kernels check that, whatever
-    /// the programs do, and other kernels have no code for it.
+    /// Enters the critical section.
+    ///
+    /// The caller must be able to take a page fault. Only debug kernels check this.
     #[inline(always)]
     pub fn new() -> Self {
         let _trace = rcu_tasks_trace::Guard::new();
@@ -323,7 +328,7 @@ impl Default for AtomicGuard {
 mod tests {
     use super::*;
 
-    /// How often the current task has disabled migration, and entered RCU Tasks Trace.
+    /// Returns how often the current task has disabled migration and entered RCU Tasks Trace.
     fn depth() -> (u32, i32) {
         // SAFETY: Only the current task changes these, and it is alive.
         unsafe {
@@ -341,7 +346,7 @@ mod tests {
         let outer = SleepableGuard::new();
         let inner = SleepableGuard::new();
         assert_eq!(depth(), (migrate + 2, trace + 2));
-        // In any order: a guard is a count.
+        // Guards can be dropped in any order: each is a count.
         drop(outer);
         assert_eq!(depth(), (migrate + 1, trace + 1));
         might_fault();
@@ -356,7 +361,7 @@ mod tests {
         let atomic = AtomicGuard::new();
         assert_eq!(depth(), (migrate + 2, trace + 1));
         drop(atomic);
-        // The task may sleep again, in the section that it is in.
+        // The task may sleep again: it is only in a section of RCU Tasks Trace.
         might_fault();
         assert_eq!(depth(), (migrate + 1, trace + 1));
         drop(sleepable);
@@ -371,7 +376,7 @@ mod tests {
             let _guard = SleepableGuard::new();
             assert_eq!(depth(), (migrate + 1, trace + 1));
         };
-        // SAFETY: `atomic` is a guard, and nothing was found under it.
+        // SAFETY: `atomic` is a guard, and no pointer was read under it.
         unsafe { AtomicGuard::suspend(run) };
         assert_eq!(depth(), (migrate + 1, trace));
         drop(atomic);

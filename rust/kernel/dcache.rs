@@ -17,8 +17,8 @@ use core::ptr;
 ///
 /// # Invariants
 ///
-/// The C structure is valid for as long as the reference: it is pinned, or an RCU read-side
-/// critical section keeps its memory.
+/// The C structure is valid for as long as the reference: it is pinned, or its memory is protected
+/// by an RCU read-side critical section.
 #[repr(transparent)]
 pub struct Dentry(Opaque<bindings::dentry>);
 
@@ -38,11 +38,12 @@ impl Dentry {
         self.0.get()
     }
 
-    /// Whether the memory of the entry stays until a grace period after the last reference is gone.
+    /// Whether the dentry is freed after an RCU grace period.
     ///
-    /// That of pipes, sockets and the like, which no path leads to, does not.
+    /// False for pipes, sockets and other dentries that no path leads to.
     pub fn rcu_freed(&self) -> bool {
-        // SAFETY: By the type invariant. The flag does not change after the allocation.
+        // SAFETY: By the type invariant the dentry is valid. The flag does not change after the
+        // allocation.
         let flags = unsafe { ptr::read_volatile(&raw const (*self.as_ptr()).d_flags) };
         flags & bindings::dentry_flags_DCACHE_NORCU == 0
     }
@@ -54,45 +55,46 @@ impl Dentry {
     /// For the lifetime of the reference, the entry must not become negative: the caller has a
     /// reference to the entry or a lock that keeps its inode.
     pub unsafe fn inode(&self) -> Option<&Inode> {
-        // SAFETY: By the type invariant.
+        // SAFETY: By the type invariant the dentry is valid.
         let inode = unsafe { ptr::read_volatile(&raw const (*self.as_ptr()).d_inode) };
 
         // SAFETY: The caller guarantees that the entry stays positive, and so keeps its inode.
         (!inode.is_null()).then(|| unsafe { Inode::from_raw(inode) })
     }
 
-    /// The directory that the entry is in, or [`None`] at the root of a filesystem.
+    /// Returns the parent directory. [`None`] at the root of a filesystem.
     ///
-    /// A rename may give the entry another parent at once.
+    /// A concurrent rename may change the parent at any time.
     pub fn parent<'a>(&self, _rcu: &'a rcu::Guard) -> Option<&'a Dentry> {
-        // SAFETY: By the type invariant. The pointer is never null, and changes as a whole.
+        // SAFETY: By the type invariant the dentry is valid. The pointer is never null, and is
+        // written atomically.
         let parent = unsafe { ptr::read_volatile(&raw const (*self.as_ptr()).d_parent) };
         if parent == self.as_ptr() {
             return None;
         }
-        // SAFETY: An entry has a reference on its parent for as long as it is in there, and some
-        // time of that is in this critical section: the parent is freed after the section at the
-        // earliest, being a directory, hence freed by RCU.
+        // SAFETY: A dentry holds a reference to its parent, and this one did so during the critical
+        // section. Directories are freed after an RCU grace period, so the parent is valid until
+        // the end of the section.
         Some(unsafe { Dentry::from_raw(parent) })
     }
 
-    /// Whether the name was removed from its directory while the entry is still in use.
+    /// Whether the name was removed from its directory while the dentry is still in use.
     ///
-    /// False for a name that nothing has yet. Filesystems that drop entries which they have doubts
-    /// about make this true for those too.
+    /// False for negative dentries. Also true for dentries that a filesystem has dropped because
+    /// they may be stale.
     pub fn is_deleted(&self) -> bool {
-        // SAFETY: By the type invariant.
+        // SAFETY: By the type invariant the dentry is valid.
         unsafe { bindings::d_unlinked(self.as_ptr()) && bindings::d_is_positive(self.as_ptr()) }
     }
 }
 
 /// Memory that a path is written to, of at least one byte.
 ///
-/// A raw slice: others may write there at the same time, and get what they asked for. Nothing that
-/// is read back from there decides anything.
+/// This is a raw slice, because BPF programs on other CPUs may write to it concurrently. No
+/// decision depends on bytes that are read back from it.
 pub type Buffer = ptr::NonNull<[u8]>;
 
-/// A directory entry, and the mount that it is seen through.
+/// A dentry and a mount of its filesystem.
 ///
 /// # Invariants
 ///
@@ -100,31 +102,31 @@ pub type Buffer = ptr::NonNull<[u8]>;
 #[repr(transparent)]
 pub struct Path(Opaque<bindings::path>);
 
-/// Why there is no path from a root to a place.
+/// The reason why a file has no path from a root.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum NoPath {
-    /// It does not fit.
+    /// The path does not fit in the buffer.
     TooLong,
-    /// The place is on a mount, but not below the root.
+    /// The file is on a mount, but not below the root.
     Outside,
     /// The mount is in no mount namespace: it was unmounted, or is not attached yet.
     Detached,
-    /// The kernel keeps the mount to itself: it never is in a mount namespace.
+    /// The mount is internal to the kernel: it never is in a mount namespace.
     Internal,
-    /// The current task has no root any more: it is exiting.
+    /// The current task is exiting and no longer has a root.
     NoRoot,
 }
 
-/// Who can have made a mount.
+/// The users who can have created a mount.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum MountOwner {
-    /// The kernel, which keeps it to itself.
+    /// None: the mount is internal to the kernel.
     Kernel,
     /// Privileged tasks of the initial user namespace only.
     Root,
-    /// Any user: in a user namespace of its own, or by way of FUSE.
+    /// Any user: in a user namespace, or with FUSE.
     AnyUser,
-    /// It is in no mount namespace.
+    /// Unknown: the mount is in no mount namespace.
     None,
 }
 
@@ -139,24 +141,26 @@ impl Path {
         unsafe { &*ptr.cast() }
     }
 
-    /// The path by which a file was opened.
+    /// Returns the path by which a file was opened.
     ///
-    /// For a file that a stacking filesystem opened in a lower one, it is the path in the upper.
+    /// If a stacking filesystem opened the file in a lower one, this is the path in the upper
+    /// filesystem.
     pub fn of_file(file: &File) -> &Path {
-        // SAFETY: The file is valid, and has its path for as long as it is.
+        // SAFETY: The file is valid, and holds references to its path until it is freed.
         unsafe { Path::from_raw(bindings::file_user_path(file.as_ptr())) }
     }
 
-    /// Calls `f` with the path of another entry seen through the same mount.
+    /// Calls `f` with the path of another dentry on the same mount.
     ///
-    /// [`None`] if the entry is of another filesystem.
+    /// Returns [`None`] if the dentry is on another filesystem.
     pub fn with_dentry<T>(&self, dentry: &Dentry, f: impl FnOnce(&Path) -> T) -> Option<T> {
         let path = bindings::path {
-            // SAFETY: By the type invariant.
+            // SAFETY: By the type invariant the path is valid.
             mnt: unsafe { (*self.0.get()).mnt },
             dentry: dentry.as_ptr(),
         };
-        // SAFETY: By the type invariants; a mount's filesystem does not change, nor an entry's.
+        // SAFETY: By the type invariants mount and dentry are valid. Neither changes its
+        // filesystem.
         if path.mnt.is_null() || unsafe { (*path.mnt).mnt_sb != (*path.dentry).d_sb } {
             return None;
         }
@@ -164,27 +168,28 @@ impl Path {
         Some(f(unsafe { Path::from_raw(&path) }))
     }
 
-    /// The directory entry, unless the file that the path is of was not opened yet.
+    /// Returns the dentry. [`None`] if this is the path of a file that was not opened yet.
     pub fn dentry(&self) -> Option<&Dentry> {
-        // SAFETY: By the type invariant.
+        // SAFETY: By the type invariant the pointer is null or valid.
         unsafe { (*self.0.get()).dentry.as_ref() }
-            // SAFETY: By the type invariant.
+            // SAFETY: By the type invariant the dentry is valid for as long as `self`.
             .map(|dentry| unsafe { Dentry::from_raw(dentry) })
     }
 
-    /// Whether this is on no tree: pipes, sockets, anonymous inodes and files, and unopened files.
+    /// Whether the file is in no directory tree: pipes, sockets, anonymous inodes and files, and
+    /// files that were not opened yet.
     ///
-    /// What is shown of them in `/proc/pid/fd` is made up and not a path, unless it is mounted.
+    /// `/proc/pid/fd` shows a generated name for them, which is not a path unless it is mounted.
     pub fn is_pseudo(&self) -> bool {
         let (Some(dentry), mnt) = (
             self.dentry().map(Dentry::as_ptr),
-            // SAFETY: By the type invariant.
+            // SAFETY: By the type invariant the path is valid.
             unsafe { (*self.0.get()).mnt },
         ) else {
             return true;
         };
-        // SAFETY: By the type invariants; none of the fields changes after an entry whose name is
-        // made up is in use.
+        // SAFETY: By the type invariants dentry and mount are valid. For a dentry with a generated
+        // name, none of the fields changes while it is in use.
         unsafe {
             let op = (*dentry).d_op;
             let mounted = (*dentry).d_parent == dentry && (*mnt).mnt_root == dentry;
@@ -192,11 +197,12 @@ impl Path {
         }
     }
 
-    /// Who can have made the mount. It is [`MountOwner::None`] for a file that was not opened yet.
+    /// Returns the users who can have created the mount. [`MountOwner::None`] for a file that was
+    /// not opened yet.
     ///
-    /// A mount that was attached stays in its mount namespace until it is unmounted.
+    /// An attached mount stays in its mount namespace until it is unmounted.
     pub fn mount_owner(&self) -> MountOwner {
-        // SAFETY: By the type invariant.
+        // SAFETY: By the type invariant the path is valid.
         let mnt = unsafe { (*self.0.get()).mnt };
         if mnt.is_null() {
             return MountOwner::None;
@@ -211,7 +217,7 @@ impl Path {
         if crate::error::from_err_ptr(owner.cast_mut()).is_err() {
             return MountOwner::Kernel;
         }
-        // SAFETY: A mount has its superblock for as long as it is valid.
+        // SAFETY: A valid mount holds a reference to its superblock.
         let by_root = unsafe { bindings::sb_made_by_root((*mnt).mnt_sb) };
         if by_root && ptr::eq(owner, &raw const bindings::init_user_ns) {
             MountOwner::Root
@@ -222,10 +228,11 @@ impl Path {
 
     /// Writes the path from the root of the mount's namespace to the end of `buffer`.
     ///
-    /// Returns where in the buffer it begins; it ends with a NUL at the buffer's end. Renames and
-    /// mounts that happen meanwhile come before or after: the path is one that there was at one
-    /// time during the call. Takes `rename_lock` and `mount_lock`; the caller must have neither,
-    /// nor anything that is taken under them or by interrupts.
+    /// Returns the offset of the path in the buffer. The path ends with a NUL at the buffer's end.
+    /// It is consistent: concurrent renames and mounts take effect before or after the call.
+    ///
+    /// Takes `rename_lock` and `mount_lock`. The caller must not hold them, or any lock that is
+    /// taken under them or in interrupts.
     pub fn absolute(&self, buffer: Buffer) -> Result<usize, NoPath> {
         let (start, len) = ends(buffer);
         // SAFETY: By the type invariant the path is valid, and the buffer is writable.
@@ -237,20 +244,21 @@ impl Path {
         }
     }
 
-    /// As [`absolute`](Self::absolute), from the root of the current task.
+    /// Like [`absolute`](Self::absolute), but from the root of the current task.
     pub fn below_task_root(&self, buffer: Buffer) -> Result<usize, NoPath> {
         let (start, len) = ends(buffer);
         let mut root = bindings::path::default();
         let guard = rcu::read_lock();
-        // SAFETY: In an RCU section, which keeps what the root points to.
+        // SAFETY: This is an RCU section, which keeps dentry and mount of the root alive.
         if !unsafe { bindings::current_root_rcu(&mut root) } {
             return Err(NoPath::NoRoot);
         }
-        // SAFETY: As in `absolute`. The root is compared with, and not followed.
+        // SAFETY: By the type invariant the path is valid, and the buffer is writable. The function
+        // compares the root and does not dereference it.
         let string = unsafe { bindings::__d_path(self.0.get(), &root, start, len) };
         drop(guard);
         if string.is_null() {
-            // To say which it is.
+            // The path is not below the task's root: find out why.
             return Err(self.absolute(buffer).err().unwrap_or(NoPath::Outside));
         }
         match crate::error::from_err_ptr(string) {
@@ -259,18 +267,18 @@ impl Path {
         }
     }
 
-    /// Why the root of a mount namespace is not above this.
+    /// Returns the reason why the file is not below the root of a mount namespace.
     fn unreachable(&self) -> NoPath {
         if self.mount_owner() == MountOwner::Kernel {
             return NoPath::Internal;
         }
-        // SAFETY: By the type invariant.
+        // SAFETY: By the type invariant dentry and mount are valid.
         let moved_away = unsafe {
             let path = *self.0.get();
             !bindings::is_subdir(path.dentry, (*path.mnt).mnt_root)
         };
         if moved_away {
-            // Out of the directory that the mount shows.
+            // A rename moved it out of the directory that is mounted.
             NoPath::Outside
         } else {
             NoPath::Detached
@@ -278,7 +286,7 @@ impl Path {
     }
 }
 
-/// A buffer as C wants it.
+/// Converts a buffer to a pointer and a length for C.
 fn ends(buffer: Buffer) -> (*mut c_char, c_int) {
     let len = buffer.len().min(c_int::MAX as usize);
     (buffer.as_ptr().cast(), len as c_int)
@@ -286,21 +294,21 @@ fn ends(buffer: Buffer) -> (*mut c_char, c_int) {
 
 /// Writes the path of the program that the current task executes, as `/proc/pid/exe` shows it.
 ///
-/// [`None`] for a kernel thread, and if it does not fit. For a task, not in an interrupt. Takes
-/// `rename_lock` and `mount_lock`, as [`Path::absolute`].
+/// Returns [`None`] for a kernel thread, or if the path does not fit. Must not be called in an
+/// interrupt. Takes `rename_lock` and `mount_lock`, like [`Path::absolute`].
 pub fn current_exe(buffer: &mut [u8]) -> Option<&[u8]> {
-    // SAFETY: The current task keeps its memory while it is in this function.
+    // SAFETY: The current task keeps its `mm` while it is in this function.
     let mm = unsafe { (*bindings::get_current()).mm };
     if mm.is_null() {
         return None;
     }
-    // SAFETY: The current task keeps its memory. The reference is dropped below.
+    // SAFETY: The current task keeps its `mm`. The reference to the file is dropped below.
     let file = unsafe { bindings::get_mm_exe_file(mm) };
     if file.is_null() {
         return None;
     }
     let (start, len) = ends(ptr::NonNull::from(&mut *buffer));
-    // SAFETY: The file keeps its path; the buffer is writable.
+    // SAFETY: The file holds references to its path; the buffer is writable.
     let string = unsafe {
         let string = bindings::d_path(&raw const (*file).__bindgen_anon_1.f_path, start, len);
         bindings::fput(file);

@@ -39,7 +39,7 @@ impl LsmId {
 ///
 /// # Invariants
 ///
-/// `scalls` is the hook's row in `static_calls_table`, and `hook` has the same hook's callback.
+/// `scalls` is a hook's row in `static_calls_table`, and `hook` contains the same hook's callback.
 #[repr(transparent)]
 pub struct Hook(Opaque<bindings::security_hook_list>);
 
@@ -152,8 +152,8 @@ pub use lsm_hook;
 ///
 /// # Safety
 ///
-/// Called once for each table, by the module's initialiser, which must be in `.init.text` as the C
-/// function is.
+/// Must be called once for each table, by the module's initialiser, which must be in `.init.text`
+/// like the C function.
 #[inline(always)]
 pub unsafe fn add_hooks<const N: usize>(hooks: &'static [Hook; N], id: &'static LsmId) {
     // SAFETY: The table is static and `Hook` is transparent; the caller is the initialiser.
@@ -175,13 +175,13 @@ pub struct NewXattrs<'a> {
 }
 
 impl<'a> NewXattrs<'a> {
-    /// Wraps the arguments of the hook. [`None`]: the file system takes no attributes.
+    /// Wraps the arguments of the hook. Returns [`None`] if the file system takes no attributes.
     ///
     /// # Safety
     ///
-    /// Both must be the framework's arguments, unused for `'a` by anything else. The module must set
-    /// attributes of at most as many different names as it has asked for in [`BlobSizes`]; `spare`
-    /// must not be larger.
+    /// Both must be the framework's arguments, and not be used otherwise for `'a`. `spare`, and the
+    /// number of different names that the module sets, must not exceed the number of attributes
+    /// that it has asked for in [`BlobSizes`].
     pub unsafe fn from_raw(
         xattrs: *mut bindings::xattr,
         count: *mut c_int,
@@ -199,7 +199,7 @@ impl<'a> NewXattrs<'a> {
         })
     }
 
-    /// The attribute of a name, if it was set. Names are compared by address.
+    /// Finds an attribute that was set. Names are compared by address.
     fn find(&mut self, name: &'static CStr) -> Option<&mut bindings::xattr> {
         // SAFETY: By the type invariant, the array has as many elements that are set.
         let set = unsafe { core::slice::from_raw_parts_mut(self.xattrs, *self.count as usize) };
@@ -208,7 +208,7 @@ impl<'a> NewXattrs<'a> {
             .find(|xattr| xattr.name == name.as_char_ptr())
     }
 
-    /// Whether the attribute of a name was set.
+    /// Whether the attribute was set.
     pub fn has(&mut self, name: &'static CStr) -> bool {
         self.find(name).is_some()
     }
@@ -217,7 +217,7 @@ impl<'a> NewXattrs<'a> {
     ///
     /// # Errors
     ///
-    /// `ENOSPC`: the module has not asked for as many attributes.
+    /// `ENOSPC`: the module has asked for fewer attributes.
     pub fn set(&mut self, name: &'static CStr, value: KVec<u8>) -> Result {
         if let Some(xattr) = self.find(name) {
             let (value, value_len, _) = value.into_raw_parts();
@@ -247,7 +247,7 @@ impl<'a> NewXattrs<'a> {
 
 /// The bytes that a security module asks for in the blobs of kernel objects.
 ///
-/// Before it calls the module's initialiser, the framework replaces each size that is not 0 by the
+/// Before the framework calls the module's initialiser, it replaces each non-zero size by the
 /// offset of the module's part.
 #[repr(transparent)]
 pub struct BlobSizes(UnsafeCell<bindings::lsm_blob_sizes>);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! securityfs: the files in which security modules show themselves.
+//! securityfs: files of security modules.
 //!
-//! Directories and files made here stay for the life of the system, as security modules do.
+//! Directories and files that are created here are never removed, since security modules are never
+//! unloaded.
 //!
 //! C header: [`include/linux/security.h`](srctree/include/linux/security.h)
 
@@ -15,20 +16,20 @@ use crate::{
 };
 use core::{marker::PhantomData, ptr::NonNull};
 
-/// What a file shows when it is read.
+/// The content of a file.
 pub trait Show {
-    /// Writes the file's whole content. May sleep; may run several times for one reader.
+    /// Writes the file's whole content. May sleep. May be called several times for one reader.
     fn show(m: &SeqFile) -> Result;
 }
 
-/// What a file does that can be written to: each write is one command.
+/// A file that accepts commands. Each write is one command.
 pub trait Command: Show {
-    /// The capability, in the initial user namespace, that both who opened the file and who writes
-    /// to it must have.
+    /// The required capability in the initial user namespace. Both the task that opened the file
+    /// and the task that writes to it must have it.
     const CAPABILITY: u32;
 
-    /// Does what `line` says, which is what was written and at most [`MAX_COMMAND`] bytes. May
-    /// sleep; may run several times at once.
+    /// Executes a command: the bytes that were written, at most [`MAX_COMMAND`]. May sleep. May be
+    /// called concurrently.
     fn command(line: &[u8]) -> Result;
 }
 
@@ -43,29 +44,29 @@ pub const MAX_COMMAND: usize = 128;
 pub struct Dir(NonNull<bindings::dentry>);
 
 impl Dir {
-    /// Makes the directory `name` in the root of securityfs. Sleeps.
+    /// Creates the directory `name` in the root of securityfs. Sleeps.
     ///
-    /// Not before `core_initcall`, where securityfs itself starts.
+    /// Must not be called before `core_initcall`, where securityfs is initialised.
     pub fn new(name: &CStr) -> Result<Self> {
         // SAFETY: `name` is a C string, and a null parent stands for the root.
         let dentry = from_err_ptr(unsafe {
             bindings::securityfs_create_dir(name.as_char_ptr(), core::ptr::null_mut())
         })?;
 
-        // INVARIANT: The dentry was just made.
+        // INVARIANT: `securityfs_create_dir()` returned the dentry.
         Ok(Self(NonNull::new(dentry).ok_or(ENOMEM)?))
     }
 
-    /// Makes a file in the directory that shows what `T` writes. Sleeps.
+    /// Creates a read-only file with the content of `T`. Sleeps.
     ///
-    /// The permissions `mode` are all that guards the file: nothing is checked when it is read.
+    /// Only `mode` restricts access to the file: reading it checks no capability.
     pub fn file<T: Show>(&self, name: &CStr, mode: u16) -> Result {
         self.create(name, mode, ShowFile::<T>::FILE_OPERATIONS)
     }
 
-    /// As [`file`](Self::file), for a file that takes commands.
+    /// Creates a file that also accepts commands. Sleeps.
     ///
-    /// Besides `mode` it is [`Command::CAPABILITY`] that guards writing.
+    /// Writing requires [`Command::CAPABILITY`] in addition to the permissions of `mode`.
     pub fn command_file<T: Command>(&self, name: &CStr, mode: u16) -> Result {
         self.create(name, mode, ShowFile::<T>::COMMAND_OPERATIONS)
     }
@@ -86,7 +87,7 @@ impl Dir {
     }
 }
 
-/// Where the file operations of a [`Show`] are made.
+/// The file operations of a [`Show`].
 struct ShowFile<T: Show>(PhantomData<T>);
 
 /// File operations in a constant.
@@ -108,7 +109,7 @@ impl<T: Show> ShowFile<T> {
     ///
     /// To be called by the VFS only.
     unsafe extern "C" fn open(_: *mut bindings::inode, file: *mut bindings::file) -> c_int {
-        // SAFETY: The VFS passes a valid file; `show` fits.
+        // SAFETY: The VFS passes a valid file; `show` has the type that seq_file expects.
         unsafe { bindings::single_open(file, Some(Self::show), core::ptr::null_mut()) }
     }
 
@@ -140,8 +141,8 @@ impl<T: Command> ShowFile<T> {
         len: usize,
         _: *mut bindings::loff_t,
     ) -> isize {
-        // Not one of the two alone: a file can be handed to somebody who may more, or kept by
-        // somebody who may less by now.
+        // Check both: a task without the capability can pass the file to one that has it, and a
+        // task can drop the capability after it has opened the file.
         // SAFETY: The VFS passes a valid file; the initial user namespace is static.
         let may = unsafe {
             bindings::file_ns_capable(

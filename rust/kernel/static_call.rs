@@ -2,8 +2,8 @@
 
 //! Changing the targets of static calls that C code defines.
 //!
-//! Calling one from Rust is calling the function `__SCT__NAME` that bindgen sees; objtool finds the
-//! call and makes it one that is patched in place.
+//! Rust code makes a static call by calling the function `__SCT__NAME` from the bindings. objtool
+//! finds the call and turns it into one that is patched in place.
 //!
 //! C header: [`include/linux/static_call.h`](srctree/include/linux/static_call.h)
 
@@ -14,7 +14,7 @@ use core::{ffi::c_void, marker::PhantomData};
 ///
 /// # Invariants
 ///
-/// `key` and `trampoline` are those of one static call, and live for ever.
+/// `key` and `trampoline` are those of one static call, and are never freed.
 pub struct StaticCall<F> {
     key: *mut bindings::static_call_key,
     trampoline: *mut c_void,
@@ -33,7 +33,7 @@ impl<F: Copy> StaticCall<F> {
     /// static call of functions of type `F`, an `extern "C"` function pointer.
     pub const unsafe fn new(key: *mut bindings::static_call_key, trampoline: *const ()) -> Self {
         const { assert!(size_of::<F>() == size_of::<*mut c_void>()) };
-        // INVARIANT: By the safety requirements.
+        // INVARIANT: The caller passes the key and the trampoline of one static call.
         Self {
             key,
             trampoline: trampoline.cast_mut().cast(),
@@ -41,9 +41,9 @@ impl<F: Copy> StaticCall<F> {
         }
     }
 
-    /// Where to call a function: after its landing pad, which is for indirect calls.
+    /// Returns the address for direct calls: after the landing pad, which is for indirect calls.
     fn entry(function: F) -> *mut c_void {
-        // SAFETY: `F` is a function pointer, which has the size of an ordinary one, to code.
+        // SAFETY: `F` is a function pointer, which has the size of a pointer and points to code.
         unsafe { bindings::skip_landing_pad(core::mem::transmute_copy(&function)) }
     }
 
@@ -55,13 +55,13 @@ impl<F: Copy> StaticCall<F> {
 
     /// Makes `function` the target. When this returns, every CPU calls it.
     ///
-    /// May sleep. A change to what is the target already is not a change, and cheap. Changes of one
-    /// static call must be serialised by the caller.
+    /// May sleep. Does nothing if `function` is the target already. The caller must serialise
+    /// changes of one static call.
     ///
     /// # Safety
     ///
-    /// `function` must stay callable until the target has been changed again and every task that
-    /// can be calling it has been waited for.
+    /// `function` must stay callable until the target was changed again and every call of it has
+    /// returned.
     pub unsafe fn update(&self, function: F) {
         let entry = Self::entry(function);
 

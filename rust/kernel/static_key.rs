@@ -2,7 +2,7 @@
 
 //! Enabling and disabling of static keys that C code defines.
 //!
-//! [`crate::jump_label`] has the branches.
+//! See [`crate::jump_label`] for branches.
 //!
 //! C header: [`include/linux/jump_label.h`](srctree/include/linux/jump_label.h)
 

@@ -11,7 +11,7 @@ use super::Prog;
 use crate::{bindings, error::to_result, prelude::*};
 use core::{mem::size_of, ptr::NonNull};
 
-/// A file descriptor of the current task, which is not passed on.
+/// A file descriptor of the current task, closed when this is dropped.
 ///
 /// # Invariants
 ///
@@ -28,7 +28,7 @@ impl Fd {
 
 impl Drop for Fd {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant.
+        // SAFETY: By the type invariant the descriptor is open.
         unsafe { bindings::close_fd(self.0) };
     }
 }
@@ -152,7 +152,7 @@ impl OwnedProg {
 
 impl Drop for OwnedProg {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant.
+        // SAFETY: By the type invariant the value owns a reference, which it gives up.
         unsafe { bindings::bpf_prog_put(self.0.as_ptr()) };
     }
 }

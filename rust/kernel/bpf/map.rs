@@ -30,12 +30,12 @@ impl Map {
         unsafe { (*self.0.get()).map_type }
     }
 
-    /// The map as a ring buffer, if it is one.
+    /// Returns the map as a ring buffer. [`None`] if it has another type.
     pub fn ring_buffer(&self) -> Option<RingBuffer<'_>> {
         (self.kind() == bindings::bpf_map_type_BPF_MAP_TYPE_RINGBUF).then_some(RingBuffer(self))
     }
 
-    /// The map as an array of perf events, if it is one.
+    /// Returns the map as an array of perf events. [`None`] if it has another type.
     pub fn perf_events(&self) -> Option<PerfEvents<'_>> {
         (self.kind() == bindings::bpf_map_type_BPF_MAP_TYPE_PERF_EVENT_ARRAY)
             .then_some(PerfEvents(self))
@@ -46,17 +46,18 @@ impl Map {
 ///
 /// # Invariants
 ///
-/// The map is of that type.
+/// The map has type `BPF_MAP_TYPE_RINGBUF`.
 pub struct RingBuffer<'a>(&'a Map);
 
 impl<'a> RingBuffer<'a> {
     /// Reserves a record of `len` bytes. Any context.
     ///
-    /// Fails with [`ENOSPC`] if the buffer has no room, or so many users that its lock is not to be
-    /// had.
+    /// Fails with [`ENOSPC`] if the buffer is full, or if its lock cannot be acquired because of
+    /// contention.
     pub fn reserve(&self, len: usize) -> Result<Record<'a>> {
         let reserve = helper(&raw const bindings::bpf_ringbuf_reserve_proto)?;
-        // SAFETY: By the type invariant; the helper takes a map, a size and no flags.
+        // SAFETY: By the type invariant this is a ring buffer. The helper takes a map, a size and
+        // flags, of which none is set.
         let ptr = unsafe { reserve(self.0 .0.get() as u64, len as u64, 0, 0, 0) } as *mut u8;
         if ptr.is_null() {
             return Err(ENOSPC);
@@ -70,11 +71,11 @@ impl<'a> RingBuffer<'a> {
     }
 }
 
-/// A record of a ring buffer that user space does not see yet. Dropping it discards it.
+/// A reserved record of a ring buffer, not submitted yet. Dropping it discards it.
 ///
 /// # Invariants
 ///
-/// `ptr` is a reserved record of `len` bytes, which only the owner of the value accesses.
+/// `ptr` is a reserved record of `len` bytes. Only the owner of the value writes to it.
 pub struct Record<'a> {
     ptr: *mut u8,
     len: usize,
@@ -82,14 +83,14 @@ pub struct Record<'a> {
 }
 
 impl Record<'_> {
-    /// The record's memory, which holds what was there before. User space can read it.
+    /// Returns the record's memory, with the content of earlier records. User space can read it.
     pub fn as_mut_slice(&mut self) -> &mut [u8] {
         // SAFETY: By the type invariant, only the owner of the value writes these bytes. The
         // buffer was zeroed when it was allocated, and user space maps records read-only.
         unsafe { core::slice::from_raw_parts_mut(self.ptr, self.len) }
     }
 
-    /// How many bytes the record has.
+    /// Returns the size of the record in bytes.
     pub fn len(&self) -> usize {
         self.len
     }
@@ -99,12 +100,13 @@ impl Record<'_> {
         self.len == 0
     }
 
-    /// Gives the record to user space. `flags` are those of `bpf_ringbuf_submit()`. Any context.
+    /// Submits the record to user space. `flags` are those of `bpf_ringbuf_submit()`. Any context.
     pub fn submit(self, flags: u64) -> Result {
         let submit = helper(&raw const bindings::bpf_ringbuf_submit_proto)?;
         let me = core::mem::ManuallyDrop::new(self);
 
-        // SAFETY: By the type invariant, and the value is not dropped.
+        // SAFETY: By the type invariant `ptr` is a reserved record. The value is not dropped, so
+        // the record is submitted once.
         unsafe { submit(me.ptr as u64, flags, 0, 0, 0) };
         Ok(())
     }
@@ -113,7 +115,7 @@ impl Record<'_> {
 impl Drop for Record<'_> {
     fn drop(&mut self) {
         if let Ok(discard) = helper(&raw const bindings::bpf_ringbuf_discard_proto) {
-            // SAFETY: By the type invariant, and the value is gone after.
+            // SAFETY: By the type invariant `ptr` is a reserved record, which is not used again.
             unsafe { discard(self.ptr as u64, 0, 0, 0, 0) };
         }
     }
@@ -123,17 +125,17 @@ impl Drop for Record<'_> {
 ///
 /// # Invariants
 ///
-/// The map is of that type.
+/// The map has type `BPF_MAP_TYPE_PERF_EVENT_ARRAY`.
 pub struct PerfEvents<'a>(&'a Map);
 
 impl PerfEvents<'_> {
-    /// Writes a record to the event that `flags` choose, as `bpf_perf_event_output()` does.
+    /// Writes a record to the event that `flags` select, like `bpf_perf_event_output()`.
     ///
-    /// Fails with [`ENOSPC`] if the event's buffer has no room, and as the helper if there is no
-    /// event to write to. Any context.
+    /// Fails with [`ENOSPC`] if the event's buffer is full, and like the helper if there is no
+    /// event. Any context.
     pub fn output(&self, flags: u64, record: &[u8]) -> Result {
-        // SAFETY: By the type invariant, and the function only reads the record. It looks for the
-        // event under its own guard.
+        // SAFETY: By the type invariant this is an array of perf events. The function only reads
+        // the record, and looks up the event in its own critical section.
         let ret = unsafe {
             bindings::bpf_event_output(
                 self.0 .0.get(),
@@ -151,7 +153,7 @@ impl PerfEvents<'_> {
 
 type Helper = unsafe extern "C" fn(u64, u64, u64, u64, u64) -> u64;
 
-/// The function of a BPF helper.
+/// Returns the function of a BPF helper.
 fn helper(proto: *const bindings::bpf_func_proto) -> Result<Helper> {
     // SAFETY: Only called with prototypes that are static and constant.
     unsafe { (*proto).func }.ok_or(ENOSYS)

@@ -58,7 +58,7 @@ impl Inode {
     /// Whether the inode is internal to the kernel, so that LSMs ignore it.
     #[inline]
     pub fn is_private(&self) -> bool {
-        // SAFETY: By the type invariant the inode is valid. The flags change as a whole.
+        // SAFETY: By the type invariant the inode is valid. The flags are written atomically.
         let flags = unsafe { ptr::read_volatile(&raw const (*self.as_ptr()).i_flags) };
 
         flags & bindings::S_PRIVATE != 0
@@ -87,7 +87,7 @@ impl Inode {
 ///
 /// # Invariants
 ///
-/// `dentry` is one of `inode`, or about to become one.
+/// `dentry` belongs to `inode`, or is about to be bound to it.
 #[derive(Clone, Copy)]
 pub struct NamedInode<'a> {
     inode: &'a Inode,
@@ -99,10 +99,10 @@ impl<'a> NamedInode<'a> {
     ///
     /// # Safety
     ///
-    /// `dentry` must be one of `inode`, or about to become one.
+    /// `dentry` must belong to `inode`, or be about to be bound to it.
     #[inline]
     pub unsafe fn new(inode: &'a Inode, dentry: &'a Dentry) -> Self {
-        // INVARIANT: The caller guarantees it.
+        // INVARIANT: The caller guarantees that the dentry belongs to the inode, or will.
         Self { inode, dentry }
     }
 
@@ -121,7 +121,7 @@ impl<'a> NamedInode<'a> {
     /// - `ENODATA`: the inode does not have the attribute
     /// - `EOPNOTSUPP`: the file system does not support it
     /// - `ERANGE`: it does not fit
-    /// - others of the file system
+    /// - other errors of the file system
     pub fn xattr(&self, name: &CStr, buffer: &mut [u8]) -> Result<usize> {
         // SAFETY: By the type invariant, dentry and inode belong together. The buffer has that
         // length.
@@ -142,11 +142,12 @@ impl<'a> NamedInode<'a> {
     ///
     /// # Safety
     ///
-    /// `dentry` must be one of the inode, and the current task must hold the inode's `i_rwsem` for
+    /// `dentry` must belong to the inode, and the current task must hold the inode's `i_rwsem` for
     /// writing, for `'a`.
     #[inline]
     pub unsafe fn assume_locked(self) -> LockedInode<'a> {
-        // INVARIANT: The caller guarantees it.
+        // INVARIANT: The caller guarantees that the dentry belongs to the inode and that `i_rwsem`
+        // is held.
         LockedInode(self)
     }
 }
@@ -155,7 +156,7 @@ impl<'a> NamedInode<'a> {
 ///
 /// # Invariants
 ///
-/// The dentry is one of the inode, whose `i_rwsem` the current task holds for writing.
+/// The dentry belongs to the inode, whose `i_rwsem` the current task holds for writing.
 #[derive(Clone, Copy)]
 pub struct LockedInode<'a>(NamedInode<'a>);
 
@@ -259,7 +260,7 @@ impl SuperBlock {
 
     /// Returns the flags `SB_I_*`.
     pub fn internal_flags(&self) -> usize {
-        // SAFETY: By the type invariant the superblock is valid. The flags change as a whole.
+        // SAFETY: By the type invariant the superblock is valid. The flags are written atomically.
         unsafe { ptr::read_volatile(&raw const (*self.as_ptr()).s_iflags) }
     }
 

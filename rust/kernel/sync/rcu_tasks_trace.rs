@@ -2,18 +2,18 @@
 
 //! RCU Tasks Trace: read-side critical sections that may sleep.
 //!
-//! What BPF programs that sleep run under. Its grace period implies one of ordinary RCU, so that
-//! memory retired here is safe from both kinds of readers.
+//! Sleepable BPF programs run in such sections. A grace period of RCU Tasks Trace implies one of
+//! RCU, so memory that is retired here is safe from both kinds of readers.
 //!
 //! C header: [`include/linux/rcupdate_trace.h`](srctree/include/linux/rcupdate_trace.h)
 
 use crate::{alloc::Flags, bindings, prelude::*, types::NotThreadSafe};
 use core::ops::{Deref, DerefMut};
 
-/// Evidence that the current task is in an RCU Tasks Trace read-side critical section.
+/// Proof that the current task is in an RCU Tasks Trace read-side critical section.
 ///
-/// Guards nest. The task may sleep, also in a page fault, but has to leave at some time: retired
-/// memory is not freed before.
+/// Guards nest. The task may sleep, also in a page fault. Retired memory is not freed before the
+/// task leaves the section.
 ///
 /// # Invariants
 ///
@@ -48,18 +48,19 @@ impl Drop for Guard {
 
 /// A box whose content can be published to readers, and is then freed after a grace period.
 ///
-/// Until [`publish`], the box is exclusively owned and dropping it frees it at once. After that the
-/// owner keeps the pointer; [`retire`] drops the value after a grace period of RCU Tasks Trace,
-/// which implies one of RCU.
+/// Before [`publish`], the box is exclusively owned, and dropping it frees it immediately.
+/// Afterwards, [`retire`] drops the value after a grace period of RCU Tasks Trace, which implies
+/// one of RCU.
 ///
 /// [`publish`]: Self::publish
 /// [`retire`]: Self::retire
 pub struct RcuTraceBox<T>(KBox<Retirable<T>>);
 
-/// A value with the room that its retirement needs, so that retiring cannot fail.
+/// A value with an RCU head, so that retiring it cannot fail.
 #[repr(C)]
 struct Retirable<T> {
-    /// Used once the value is retired. First, so that a pointer to it is one to the whole.
+    /// Used once the value is retired. The first field, so that a pointer to it can be cast to a
+    /// pointer to the structure.
     head: bindings::callback_head,
     value: T,
 }
@@ -81,7 +82,7 @@ impl<T: Send + 'static> RcuTraceBox<T> {
         )?))
     }
 
-    /// Gives up the box for a pointer that readers can be given.
+    /// Converts the box into a pointer that can be published to readers.
     ///
     /// The value lives until the pointer is [retired](Self::retire).
     pub fn publish(self) -> *mut T {
@@ -90,31 +91,31 @@ impl<T: Send + 'static> RcuTraceBox<T> {
         unsafe { &raw mut (*raw).value }
     }
 
-    /// Drops a published value once every reader, sleeping or not, that may have found it has left
+    /// Drops a published value after every reader that may have found it, sleeping or not, has left
     /// its critical section.
     ///
-    /// Any context; does not wait. The value is dropped with softirqs disabled, where its destructor
+    /// Any context. Does not wait. The value is dropped with softirqs disabled, so its destructor
     /// must not sleep.
     ///
     /// # Safety
     ///
-    /// `ptr` must come from [`publish`](Self::publish) and be retired once only. No new reader can
-    /// find it.
+    /// `ptr` must come from [`publish`](Self::publish), be retired only once, and not be reachable
+    /// for new readers.
     pub unsafe fn retire(ptr: *mut T) {
         let offset = core::mem::offset_of!(Retirable<T>, value);
         // SAFETY: `ptr` points to the field of a boxed `Retirable`. It is valid until `reclaim` is
-        // called, which is once; `head` is its first field and used for nothing else.
+        // called, which happens once. `head` is its first field and not used otherwise.
         unsafe { bindings::call_rcu_tasks_trace(ptr.byte_sub(offset).cast(), Some(Self::reclaim)) };
     }
 
-    /// The end of a grace period.
+    /// Frees a retired value at the end of a grace period.
     ///
     /// # Safety
     ///
     /// To be called by RCU only, with the head that [`retire`](Self::retire) gave it.
     unsafe extern "C" fn reclaim(head: *mut bindings::callback_head) {
-        // SAFETY: `head` is the first field of the `Retirable` that `publish` took from its box, and
-        // the grace period is over: all readers have dropped their pointers to it.
+        // SAFETY: `head` is the first field of the `Retirable` that `publish` took from its box,
+        // and the grace period is over: all readers have dropped their pointers to it.
         drop(unsafe { KBox::from_raw(head.cast::<Retirable<T>>()) });
     }
 }
@@ -168,7 +169,7 @@ mod tests {
         let reader = Guard::new();
         // SAFETY: The pointer was just published and is known to this test only.
         unsafe { RcuTraceBox::retire(published) };
-        // The box still has its reference: the reader holds the grace period up.
+        // The box still owns its reference: the reader delays the grace period.
         assert!(Arc::into_unique_or_drop(value.clone()).is_none());
         drop(reader);
         barrier();
