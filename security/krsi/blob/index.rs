@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! From the number of a slot to its place in the blobs of its class.
+//! Index from the number of a slot to its place in the blobs of its class.
 //!
-//! An entry has one word with all that a program must state: number, class and size. A program that
-//! states the class of another slot, another size, a released slot or a number of another boot
-//! finds another word.
+//! An entry has one key word that combines number, class and size. The lookup fails if a program
+//! states another class or size, or a number of a released slot or of an earlier boot.
 
 use super::{
     claim::Owner,
@@ -30,7 +29,7 @@ struct Entry {
 /// Flag of a slot that boot programs initialise: programs test the object's state word first.
 const GUARDED: u32 = 1 << 31;
 
-/// Flag of a slot with an extended attribute, whose state is in front of it.
+/// Flag of a slot with an extended attribute, whose state word precedes it.
 const XATTR: u32 = 1 << 30;
 
 const FLAGS: u32 = GUARDED | XATTR;
@@ -42,7 +41,7 @@ static ENTRIES: [Entry; MAX] = [const {
     }
 }; MAX];
 
-/// A slot as programs find it.
+/// Offset and flags of a slot that a program has found.
 #[derive(Clone, Copy)]
 pub(super) struct Found(u32);
 
@@ -59,7 +58,7 @@ impl Found {
         self.0 & GUARDED != 0
     }
 
-    /// Whether a state word of the slot's own is [`XATTR_STATE`] bytes in front of it.
+    /// Whether the slot has its own state word, [`XATTR_STATE`] bytes before it.
     #[inline(always)]
     pub(super) const fn has_xattr(self) -> bool {
         self.0 & XATTR != 0
@@ -84,8 +83,8 @@ pub(super) fn publish(slot: &Slot) {
         .store(key(slot.number, slot.class as u32, slot.size), Release);
 }
 
-/// Hides a slot from programs. A program that has found it may still access its bytes, which no
-/// other slot gets.
+/// Hides a slot from programs. A program that has found it may still access its bytes, which are
+/// never reused.
 pub(super) fn withdraw(slot: &Slot) {
     ENTRIES[index(slot.number)].key.store(0, Relaxed);
 }
@@ -113,9 +112,9 @@ pub(super) struct Ready {
     pub(super) value: u32,
 }
 
-/// Returns the place of a slot, as [`find`].
+/// Returns the place of a slot. [`None`] if [`find`] does not find it.
 ///
-/// It is valid until reboot, even if the slot is released: its bytes are not reused.
+/// The place is valid until reboot, even if the slot is released: its bytes are never reused.
 pub(super) fn place(class: c_uint, number: u32, size: u32) -> Option<Place> {
     let found = find(class, number, size)?;
     let offset = found.offset() as u32;

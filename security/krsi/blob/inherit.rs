@@ -3,8 +3,8 @@
 //! Inheritance of slots by new credentials and tasks.
 //!
 //! The framework zeroes blobs, so only slots that are copied, or that boot programs initialise,
-//! need work. It is done by callbacks of KRSI itself, which run before the programs of the same
-//! hooks and are disabled while there is nothing to do.
+//! need work. Callbacks of KRSI do it, which run before the programs of the same hooks. They are
+//! disabled while no slot and no boot program needs them.
 
 use super::{
     claim::{Inherit, Owner},
@@ -98,7 +98,7 @@ fn copied(class: Class) -> Option<(&'static Bitmap, &'static [lsm::Hook])> {
     }
 }
 
-/// Starts to copy a slot, if its claim says so. May sleep.
+/// Starts copying a slot if its claim requires it. May sleep.
 ///
 /// Callers of this, of [`mark`] and of [`remove`] are serialised.
 pub(super) fn add(slot: &Slot) {
@@ -106,7 +106,7 @@ pub(super) fn add(slot: &Slot) {
     refresh(slot.class);
 }
 
-/// As [`add`], but takes effect at the next [`refresh`], for several slots at once.
+/// Like [`add`], but takes effect at the next [`refresh`], for several slots at once.
 pub(super) fn mark(slot: &Slot) {
     set(slot, true);
     if slot.class == Class::cred && slot.owner == Owner::Boot {
@@ -114,7 +114,7 @@ pub(super) fn mark(slot: &Slot) {
     }
 }
 
-/// Stops to copy a slot. May sleep.
+/// Stops copying a slot. May sleep.
 pub(super) fn remove(slot: &Slot) {
     set(slot, false);
     refresh(slot.class);
@@ -136,8 +136,8 @@ pub(super) fn refresh(class: Class) {
     }
 }
 
-/// Copies words of an object to another. Each is copied as a whole: programs may be writing to
-/// `from`.
+/// Copies words of an object to another. Each word is copied atomically, since programs may be
+/// writing to `from`.
 fn copy<O: Object>(copied: &Bitmap, from: &O, to: &O) {
     let all = Blob::<O, Atomic<u64>>::all();
 

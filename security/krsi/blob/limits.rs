@@ -10,11 +10,11 @@ pub(crate) const ALIGN: u32 = 8;
 /// Limit on the bytes that can be reserved in a class, and on the size of a slot.
 pub(crate) const MAX_RESERVED: u32 = 1024;
 
-/// Limit on the number of slots with an extended attribute. Boot programs have as many of their
-/// own.
+/// Limit on the number of slots with an extended attribute. The same limit applies separately to
+/// boot programs.
 pub(crate) const MAX_XATTRS: u32 = 16;
 
-/// Size of the state in front of a slot with an extended attribute. A multiple of [`ALIGN`], so
+/// Size of the state that precedes a slot with an extended attribute. A multiple of [`ALIGN`], so
 /// that the slot stays aligned.
 pub(crate) const XATTR_STATE: u32 = ALIGN;
 

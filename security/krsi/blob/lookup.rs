@@ -22,7 +22,7 @@ unsafe fn first_access(class: Class, object: *mut c_void, blob: *mut c_void) -> 
 
 /// Finds the bytes of a slot in an object.
 ///
-/// `class` is the object's, `blob` its blob or null; a program states `number` and `size`.
+/// `class` is the object's class, `blob` its blob or null. `number` and `size` come from a program.
 ///
 /// Returns null if no such slot exists, if the object has no blob, if boot programs cannot
 /// initialise the slot in this context, or if the content of the object's extended attribute is
@@ -63,8 +63,8 @@ pub(crate) unsafe extern "C" fn krsi_blob_at(
             initialising = !state::ready(word);
         }
     }
-    // SAFETY: The key says that the slot is one of this class, hence within KRSI's part of the
-    // blobs that objects of the class have.
+    // SAFETY: The key matches, so the slot belongs to this class and is within KRSI's part of the
+    // blobs of its objects.
     let bytes = unsafe { blob.byte_add(slot.offset()) };
     if slot.has_xattr() && !initialising {
         // SAFETY: A slot with an attribute has an aligned state word before it, which is accessed

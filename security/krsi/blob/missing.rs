@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! At which hooks an object can be without its blob.
+//! The hooks at which an object can be without its blob.
 //!
 //! The framework allocates the blob before it calls the first hook with an object, and frees it
 //! after the last one. [`exceptions`] lists, for each class, the hooks for which that is not true.
-//! Whatever is not listed is always there, so the inlined access does not test for it.
+//! At all other hooks the blob exists, so the inlined access does not test for it.
 //!
-//! The list was read from `security/security.c` and from the functions that allocate and free the
-//! objects. The selftest `blob_missing_test` compares it with what the verifier makes of each class
-//! at each hook, refuses objects, and makes allocations fail.
+//! The list is derived from `security/security.c` and from the functions that allocate and free the
+//! objects. The selftest `blob_missing_test` compares it with the verifier's output for each class
+//! at each hook, rejects objects, and makes allocations fail.
 
 use super::class::Class;
 use crate::hook_table;
@@ -20,8 +20,8 @@ enum Reason {
     NotAllocated,
     /// The object is freed because the allocation of its blob failed.
     AllocationFailed,
-    /// An LSM refused the object. The framework has called the free hook and freed the blob; the
-    /// caller frees the object in the ordinary way, which calls the hook again.
+    /// An LSM rejected the object. The framework has called the free hook and freed the blob. The
+    /// caller then frees the object in the ordinary way, which calls the hook again.
     Refused,
     /// The blob was freed earlier, by another function.
     Freed,
@@ -46,7 +46,8 @@ const fn exceptions(class: Class) -> &'static [(At, &'static [Reason])] {
     match class {
         // security_cred_free() and security_bdev_free() do not call the hook without a blob.
         Class::cred | Class::bdev => &[],
-        // If the allocation fails, or an LSM refuses, copy_process() does not free the blob again.
+        // If the allocation fails, or an LSM rejects it, copy_process() does not free the blob
+        // again.
         Class::task => &[],
         // file_free() frees the blob of a file first, and then that of a backing file.
         Class::file => &[(Hook("backing_file_free"), &[Freed])],
@@ -60,7 +61,7 @@ const fn exceptions(class: Class) -> &'static [(At, &'static [Reason])] {
         Class::inode => &[],
         // alloc_super() calls destroy_unused_super().
         Class::superblock => &[(Hook("sb_free_security"), &[AllocationFailed, Refused])],
-        // Request and time-wait sockets. sk_prot_alloc() frees a refused one without the hook.
+        // Request and time-wait sockets. sk_prot_alloc() frees a rejected one without the hook.
         Class::sock => &[(AnyHook, &[OtherKind])],
         // newque(), newseg() and newary() free the memory alone.
         Class::ipc => &[],
@@ -73,8 +74,8 @@ const fn exceptions(class: Class) -> &'static [(At, &'static [Reason])] {
         Class::key | Class::perf_event | Class::tun_dev | Class::ib => &[],
         // map_create() calls bpf_map_free(), and bpf_token_create() kfree().
         Class::bpf_map | Class::bpf_token => &[],
-        // Programs of the kernel itself, and the parts of a program. bpf_prog_load() frees what is
-        // refused by __bpf_prog_put_noref().
+        // Programs of the kernel itself, and the parts of a program. bpf_prog_load() frees rejected
+        // programs by __bpf_prog_put_noref().
         Class::bpf_prog => &[
             (AnyHook, &[OtherKind]),
             (
@@ -87,8 +88,8 @@ const fn exceptions(class: Class) -> &'static [(At, &'static [Reason])] {
 
 /// Whether a program of a hook can have an object of the class that has no blob.
 ///
-/// A program also runs where it is tail-called from, which is at any hook of the same function
-/// type. `hook`: the hook's number; [`None`] if it is not known. May sleep.
+/// A program can be tail-called at any hook of the same function type, and runs there too. `hook`
+/// is the hook's number, [`None`] if it is unknown. May sleep.
 pub(super) fn possible(class: Class, hook: Option<usize>) -> bool {
     let exceptions = exceptions(class);
     let listed = |name| {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Blobs: bytes of programs in kernel objects, and the life cycle of these objects.
+//! Blobs: storage for programs in kernel objects, and the life cycle of these objects.
 //!
 //! The framework allocates one blob per object and gives each LSM the part that it asked for at
 //! boot. KRSI's part is divided into *slots*, which are claimed by name while the system runs and
 //! which programs access by number. See `Documentation/security/krsi-blobs.rst`.
 //!
-//! What exists:
+//! Slots:
 //!
 //! - [`class`]: the classes of objects; [`limits`]: limits of slots
 //! - [`space`]: the bytes of each class that are reserved at boot
@@ -20,7 +20,7 @@
 //! - [`lookup`]: from an object and a number to bytes
 //! - [`inline`]: the same without a call
 //! - [`missing`]: the hooks at which an object can be without a blob
-//! - [`typed`]: what KRSI itself accesses in blobs
+//! - [`typed`]: typed access for KRSI itself
 //!
 //! The life cycle of objects:
 //!

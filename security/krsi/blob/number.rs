@@ -33,7 +33,7 @@ pub(super) const fn index(number: u32) -> usize {
 
 /// Packs number, class and size of a slot into a word that is never 0.
 ///
-/// The class replaces the index, which is known from the place in the table.
+/// The class replaces the index, which the place in the table implies.
 #[inline(always)]
 pub(super) const fn key(number: u32, class: u32, size: u32) -> u64 {
     ((size as u64) << 32) | ((number & !INDEX) | (class + 1)) as u64

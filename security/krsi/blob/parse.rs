@@ -44,7 +44,7 @@ impl SizeError {
     }
 }
 
-// As the messages say.
+// The messages contain these values.
 const _: () = assert!(ALIGN == 8 && MAX_RESERVED == 1024);
 
 impl Sizes {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The bytes of each class that KRSI asks the framework for, and where they are.
+//! The bytes of each class that KRSI requests from the framework, and their offsets.
 //!
-//! Everything here is written at boot, while there is one CPU, and only read later.
+//! All variables are written at boot, while there is one CPU, and are constant afterwards.
 
 use super::{
     class::{Class, COUNT},
@@ -20,13 +20,12 @@ use kernel::{
 /// Limit on the bytes of a class's slots: [`MAX_RESERVED`], and as many for boot programs.
 pub(super) const MAX_SPACE: u32 = 2 * MAX_RESERVED;
 
-/// Size of the state in front of the slots, in classes in which boot programs have slots: a word of
-/// 4 bytes that says whether an object is initialised, and one that says whether the programs of
+/// Size of the state before the slots, in classes in which boot programs have slots. It is two
+/// words of 4 bytes: whether the object is initialised, and whether the programs of
 /// `inode_instantiate` have run for an inode.
 const STATE: u32 = ALIGN;
 
-/// Size of what is in front of that in an inode's blob: the bpf LSM's pointer to the storage that
-/// BPF programs allocate.
+/// Size of the inode storage pointer of BPF programs, which precedes the state in an inode's blob.
 const STORAGE: u32 = size_of::<bindings::bpf_storage_blob>() as u32;
 const _: () = assert!(STORAGE % ALIGN == 0);
 
@@ -39,8 +38,7 @@ pub(crate) static SIZES: BlobSizes =
 struct Space {
     /// Bytes for slots in each object. If 0, the class has no slots and `base` is meaningless.
     reserved: Atomic<u32>,
-    /// The part of `reserved` that boot programs asked for. If not 0, there are state words in
-    /// front of the slots.
+    /// The part of `reserved` for boot programs. If not 0, state words precede the slots.
     boot: Atomic<u32>,
     /// Offset of the first slot in a blob. Set by [`init`].
     base: Atomic<u32>,
@@ -76,7 +74,7 @@ static XATTRS: Atomic<u32> = Atomic::new(XATTRS_DEFAULT);
 /// Number of extended attributes for slots of boot programs.
 static BOOT_XATTRS: Atomic<u32> = Atomic::new(0);
 
-/// [`XATTRS`] without a boot parameter.
+/// The default of [`XATTRS`].
 const XATTRS_DEFAULT: u32 = bindings::CONFIG_SECURITY_KRSI_XATTRS;
 const _: () = assert!(XATTRS_DEFAULT <= MAX_XATTRS);
 
@@ -105,7 +103,7 @@ fn ask() {
     unsafe { *SIZES.as_ptr() = request(&sizes, &boot, xattrs) };
 }
 
-/// Size of KRSI's own bytes in front of a class's slots, if boot programs have `boot` bytes.
+/// Size of KRSI's own bytes before a class's slots, if boot programs have `boot` bytes.
 const fn header(class: Class, boot: u32) -> u32 {
     let storage = match class {
         Class::inode => STORAGE,
@@ -159,8 +157,8 @@ pub(crate) fn has_boot_slots(class: Class) -> bool {
 /// allocated for an object of the class, valid for `'a`.
 #[inline(always)]
 pub(super) unsafe fn state<'a>(class: Class, blob: *mut c_void) -> &'a Atomic<u32> {
-    // SAFETY: By the caller's guarantees the state words are in front of the slots. They are
-    // aligned as the slots are, and only accessed atomically.
+    // SAFETY: The caller guarantees that boot programs have slots in the class, so state words
+    // precede the slots in `blob`. They are aligned like slots and only accessed atomically.
     unsafe { Atomic::from_ptr(blob.byte_add(state_offset(class) as usize).cast()) }
 }
 
@@ -208,7 +206,7 @@ pub(crate) unsafe extern "C" fn krsi_blob_setup(text: *const c_char) {
 ///
 /// # Safety
 ///
-/// As [`krsi_blob_setup`].
+/// `text` must be a C string. There must be one CPU, before [`init`].
 #[export]
 pub(crate) unsafe extern "C" fn krsi_xattr_setup(text: *const c_char) {
     // SAFETY: The caller passes a C string.
@@ -253,6 +251,6 @@ pub(super) fn init() {
         space.base.store(base, Relaxed);
     }
     // `bpf_inode()` finds the inode storage of BPF programs at this offset.
-    // SAFETY: There is one CPU and no program, so nothing reads the offset meanwhile.
+    // SAFETY: There is one CPU and no program, so nothing reads the offset concurrently.
     unsafe { bindings::bpf_lsm_blob_sizes.lbs_inode = offsets.lbs_inode };
 }

@@ -4,9 +4,9 @@
 //!
 //! Objects of classes in which boot programs have slots have a state word in their blob, which the
 //! framework zeroes. It changes from 0 to [`BUSY`] to [`READY`], once. The CPU that changes it from
-//! 0 runs the programs, with interrupts disabled. Other CPUs wait, for a bounded time, since the
+//! 0 runs the programs, with interrupts disabled. Other CPUs wait. The wait is bounded because the
 //! verifier bounds the programs. A CPU that is initialising an object never waits for another
-//! object, which prevents deadlock: it gets no access to it.
+//! object, which prevents deadlock. Instead, access to that object fails.
 
 use kernel::{
     bindings,
@@ -93,8 +93,8 @@ const _: () = assert!(DEPTH == 3); // As documented.
 /// Calls `f` with the objects that this CPU is initialising.
 fn with_nesting<R>(_irqs: &IrqGuard, f: impl FnOnce(&mut Nesting<'_>) -> R) -> R {
     // SAFETY: Interrupts are disabled, so the task does not leave the CPU and no interrupt accesses
-    // the variable. NMIs do not: see `initialise`. `f` is one of two methods of `Nesting`, which
-    // run no programs, hence do not get here again.
+    // the variable. NMIs never access it: see `initialise`. `f` is one of two methods of `Nesting`,
+    // which run no programs, so this function is not reentered.
     f(&mut Nesting(unsafe {
         &mut *bindings::krsi_this_boot_cpu()
     }))
@@ -105,7 +105,7 @@ fn with_nesting<R>(_irqs: &IrqGuard, f: impl FnOnce(&mut Nesting<'_>) -> R) -> R
 /// It cannot if another CPU is initialising it while this CPU is initialising another object, if
 /// the nesting is too deep, or in an NMI. `run` is called with interrupts disabled. Any context.
 pub(super) fn initialise(state: &Atomic<u32>, run: impl FnOnce()) -> bool {
-    // NMIs are not kept out by disabling interrupts.
+    // Disabling interrupts does not block NMIs.
     if ready(state) || preempt::in_nmi() {
         return ready(state);
     }

@@ -4,8 +4,8 @@
 //!
 //! Pure: [`super::index`] is the part that programs see.
 //!
-//! Bytes and numbers are never reused. Objects can live as long as the system, so a released slot's
-//! bytes still hold its old values, which a later slot must not take for its own.
+//! Bytes and numbers are never reused. Objects can live until reboot, so they still hold the values
+//! of a released slot, which must not become values of a later slot.
 
 use super::{
     claim::{Claim, Inherit, Name, Owner},
@@ -162,7 +162,7 @@ impl Table {
         }
     }
 
-    /// Releases a slot. Its bytes and its number are not used again.
+    /// Releases a slot. Its bytes and its number are not reused.
     ///
     /// # Errors
     ///
@@ -302,7 +302,7 @@ mod tests {
             let (slot, new) = table.claim(&with_xattr(text)?, Owner::Runtime, &RESERVED, max, 1)?;
             Ok((slot.offset, new))
         };
-        // Attributes are not used again, as bytes are not.
+        // Attributes are not reused, like bytes.
         assert_eq!(claim_xattr(b"a", 1).err(), Some(ENOSPC));
         assert_eq!(claim_xattr(b"b", 2), Ok((3 * XATTR_STATE, true)));
         assert_eq!(claim_xattr(b"c", 3).err(), Some(ENOSPC));
@@ -320,7 +320,7 @@ mod tests {
         let number = slot.number;
 
         assert!(new);
-        // User space gets the number, whatever it says about inheritance.
+        // User space gets the number, whichever inheritance it requests.
         assert_eq!(
             claim(&mut table, Class::task, b"a", 8),
             Ok((0, number, false))

@@ -2,8 +2,8 @@
 
 //! Typed access to blobs, for KRSI itself.
 //!
-//! A [`Blob`] is the place of values in the objects of a class. The compiler checks class and type;
-//! [`Blob::new`] checks once that the values are within what is reserved.
+//! A [`Blob`] is the place of values in the objects of a class. The compiler checks class and type.
+//! [`Blob::new`] checks once that the values are within the reserved bytes.
 
 use super::{class::Class, limits::ALIGN, space};
 use core::marker::PhantomData;
@@ -19,8 +19,8 @@ use kernel::{
 ///
 /// # Safety
 ///
-/// `blob` must return null, or what the framework has allocated for this object, of class `CLASS`.
-/// The blob must stay for as long as the object.
+/// `blob` must return null, or the blob of class `CLASS` that the framework has allocated for this
+/// object. The blob must live as long as the object.
 pub(super) unsafe trait Object {
     const CLASS: Class;
 
@@ -93,7 +93,7 @@ impl<'a> AnyObject<'a> {
     /// framework has allocated for it.
     #[inline]
     pub(super) unsafe fn new(class: Class, object: *mut c_void, blob: *mut c_void) -> Self {
-        // INVARIANT: The caller guarantees it.
+        // INVARIANT: The caller guarantees that class, object and blob belong together.
         Self {
             class,
             object,
@@ -105,7 +105,7 @@ impl<'a> AnyObject<'a> {
     /// Makes a value from a typed object.
     #[inline]
     pub(super) fn of<O: Object>(object: &'a O) -> Self {
-        // SAFETY: The reference is valid for `'a`. By the safety requirements of `Object`, class
+        // SAFETY: The reference is valid for `'a`. Implementations of `Object` guarantee that class
         // and blob are the object's.
         unsafe {
             Self::new(
@@ -145,7 +145,7 @@ impl<'a> AnyObject<'a> {
         if self.class != Class::inode {
             return None;
         }
-        // SAFETY: The states of inodes are two words, of which this is the second.
+        // SAFETY: The state of an inode is two words. This is the second.
         self.state()
             .map(|first| unsafe { Atomic::from_ptr(first.as_ptr().add(1)) })
     }
@@ -179,8 +179,8 @@ pub(super) struct Blob<O, T> {
 impl<O: Object, T: Value> Blob<O, T> {
     /// Makes the place of `count` values at `offset` in the class's slots.
     ///
-    /// [`None`] if they are not aligned, or not all within what is reserved. Called after KRSI was
-    /// initialised.
+    /// Returns [`None`] if they are not aligned, or not all within the reserved bytes. Called after
+    /// KRSI was initialised.
     pub(super) fn new(offset: u32, count: usize) -> Option<Self> {
         let first = offset as usize;
         let end = size_of::<T>().checked_mul(count)?.checked_add(first)?;
@@ -188,8 +188,8 @@ impl<O: Object, T: Value> Blob<O, T> {
         if first % align_of::<T>() != 0 || end > space::reserved(O::CLASS) as usize {
             return None;
         }
-        // INVARIANT: What is reserved begins at `base`, which is aligned as slots are, and ends
-        // after the values.
+        // INVARIANT: The reserved bytes begin at `base`, which is aligned like slots, and end after
+        // the values.
         Some(Self {
             offset: space::base(O::CLASS) as usize + first,
             count,
@@ -197,13 +197,13 @@ impl<O: Object, T: Value> Blob<O, T> {
         })
     }
 
-    /// Makes the place of all values that fit in what is reserved. Called after KRSI was
+    /// Makes the place of all values that fit in the reserved bytes. Called after KRSI was
     /// initialised.
     #[inline]
     pub(super) fn all() -> Self {
         const { assert!(align_of::<T>() as u32 <= ALIGN) };
 
-        // INVARIANT: What is reserved begins at `base`, which is aligned as slots are.
+        // INVARIANT: The reserved bytes begin at `base`, which is aligned like slots.
         Self {
             offset: space::base(O::CLASS) as usize,
             count: space::reserved(O::CLASS) as usize / size_of::<T>(),
@@ -219,9 +219,9 @@ impl<O: Object, T: Value> Blob<O, T> {
         if blob.is_null() {
             return None;
         }
-        // SAFETY: As implementations of `Object` guarantee, the blob is one of this class and stays
-        // as long as the object. By the type invariant, the values are aligned and within it. By
-        // those of `Value`, they are valid and may change.
+        // SAFETY: Implementations of `Object` guarantee that the blob is one of this class and
+        // lives as long as the object. By the type invariant, the values are aligned and within it.
+        // Implementations of `Value` guarantee that all bytes are valid and may change.
         Some(unsafe {
             core::slice::from_raw_parts(blob.byte_add(self.offset).cast::<T>(), self.count)
         })

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which instructions of a program were for a call alone.
+//! Dead code elimination: removes instructions that only a replaced call needed.
 
 use super::insn::{jump, jump_if, R0};
 use kernel::bindings;
@@ -127,8 +127,8 @@ mod tests {
             == (b.code, b.dst_reg(), b.src_reg(), b.off, b.imm)
     }
 
-    /// Removes what nobody reads if R2 and R3 are dead; which ones those are, a bit for each, and
-    /// how many were left alone.
+    /// Removes instructions that are dead if R2 and R3 are. Returns a bit for each of them, and the
+    /// number of instructions that were not looked at.
     fn dropped(insns: &[bindings::bpf_insn]) -> (u32, usize) {
         let mut after = [jump(0); 8];
         let after = &mut after[..insns.len()];
@@ -157,7 +157,7 @@ mod tests {
         let value = insn(0, 0, 0, 0, 3);
         let word = bindings::BPF_W;
 
-        // As compilers have it: the object, the slot's number from read-only data, the size.
+        // Typical code: loads the object, the slot's number from read-only data, and the size.
         let usual = [
             load(word, 1, 1, 0),
             wide,
@@ -166,9 +166,9 @@ mod tests {
             set(3, 8),
         ];
         assert_eq!(dropped(&usual), (0b11110, 0));
-        // A copy goes, what it is a copy of stays.
+        // The copy is removed, its source is not.
         assert_eq!(dropped(&[set(6, 5), insn(MOV, 2, 6, 0, 0)]), (0b10, 0));
-        // Somebody else reads the same.
+        // Another instruction reads the register.
         let stored = insn(bindings::BPF_STX | bindings::BPF_MEM | word, 10, 2, -8, 0);
         assert_eq!(dropped(&[set(2, 5), stored, set(3, 8)]), (0b100, 0));
         let copied = insn(MOV, 1, 2, 0, 0);
@@ -176,14 +176,14 @@ mod tests {
         let added = insn(bindings::BPF_ALU64 | bindings::BPF_X, 1, 2, 0, 0);
         assert_eq!(dropped(&[set(2, 5), added]), (0, 0));
         assert_eq!(dropped(&[set(2, 5), load(word, 1, 2, 0)]), (0, 0));
-        // An earlier value of the register is the other's.
+        // Another instruction reads an earlier value of the register.
         assert_eq!(dropped(&[set(2, 5), copied, set(2, 6)]), (0b100, 0));
-        // Beyond a jump, a call or an atomic others may read.
+        // Code before a jump, a call or an atomic access may be needed elsewhere.
         for barrier in [
             jump(0),
             jump_if(bindings::BPF_JMP32, bindings::BPF_JEQ, 1, 0, 1),
             insn(CALL, 0, 0, 0, 5),
-            // It can fault, and is counted.
+            // A load that can fault, which the verifier has counted.
             insn(bindings::BPF_LDX | bindings::BPF_PROBE_MEM, 2, 1, 0, 0),
             insn(bindings::BPF_STX | bindings::BPF_ATOMIC | word, 1, 0, 0, 0),
         ] {
@@ -202,9 +202,9 @@ mod tests {
         assert_eq!(test_after(&[call, test(3), exit], 0), Some(3));
         assert_eq!(test_after(&[set(2, 1), call, test(-3), exit], 1), None);
         assert_eq!(test_after(&[set(2, 1), call, test(-1), exit], 1), None);
-        // Something else.
+        // Other instructions follow.
         assert_eq!(test_after(&[call], 0), None);
-        for behind in [
+        for next in [
             other(3),
             jump(3),
             set(0, 0),
@@ -214,9 +214,9 @@ mod tests {
             test(i16::MAX - 3),
             test(i16::MIN),
         ] {
-            assert_eq!(test_after(&[call, behind, exit], 0), None);
+            assert_eq!(test_after(&[call, next, exit], 0), None);
         }
-        // Others may come along.
+        // The test can be reached without the call.
         for (jump, only) in [
             (jump(1), false),
             (other(1), false),

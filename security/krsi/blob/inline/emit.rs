@@ -44,10 +44,10 @@ impl<'a> Code<'a> {
 
 /// Appends instructions that leave the address of the slot's bytes in R0, or NULL.
 ///
-/// Ends with NULL at the first pointer of `path` that is. If the slot has a state word and the
-/// object's does not say that it is ready, makes the call `insn`, with the number and the size in
-/// `call.reg` and the next register. `test`: the offset of the program's own test for NULL, which
-/// follows; NULL goes to its target, and all else skips the test. Preserves R1 and R2.
+/// The result is NULL if a pointer of `path` is. If the slot has a state word whose value is not
+/// ready, the instructions make the call `insn`, with the number and the size in `call.reg` and the
+/// next register. `test` is the offset of the program's own test for NULL, which follows: NULL
+/// jumps to its target, other values skip the test. Preserves R1 and R2.
 pub(super) fn access(
     code: &mut Code<'_>,
     path: &bindings::krsi_blob_path,
@@ -130,11 +130,11 @@ mod tests {
 
     const CALL: u32 = bindings::BPF_JMP | bindings::BPF_CALL;
     const SLOT: u32 = 0x8765_4300;
-    /// What the call of the test returns.
+    /// The return value of the call in the test.
     const CALLED: u64 = 0xca11;
 
-    /// Runs instructions with an object in a register; the value of R0 in the end, and how far
-    /// behind the last of them that is.
+    /// Runs instructions with an object in a register. Returns the final value of R0, and the
+    /// distance from the end of the instructions to the next one.
     fn run(insns: &[bindings::bpf_insn], reg: usize, object: u64) -> (u64, usize) {
         const LOAD: u32 = bindings::BPF_LDX | bindings::BPF_MEM;
         const DOUBLE: u32 = LOAD | bindings::BPF_DW;
@@ -179,30 +179,30 @@ mod tests {
         (regs[0], at - insns.len())
     }
 
-    /// What [`access`] makes of this, run with `object`, and how long it is.
+    /// Runs the instructions of [`access`] with `object`. Returns the result and their number.
     fn made(path: &bindings::krsi_blob_path, place: &Place, object: u64) -> (u64, usize) {
         let mut lens = [0; 2];
         let mut result = 0;
 
         for (reg, len) in [0, 1].into_iter().zip(&mut lens) {
             let (alone, end, n) = made_with(path, place, reg, object, None);
-            // Jumps go to the end, not beyond.
+            // All jumps go to the end.
             assert_eq!(end, 0);
             let (tested, end, m) = made_with(path, place, reg, object, Some(5));
             assert_eq!(tested, alone);
-            // Past the test with its jump, or as if there were none.
+            // NULL jumps to the target of the test; other values skip the test.
             assert_eq!(end, if alone == 0 { 6 } else { 0 });
             assert_eq!(m, n + usize::from(place.ready.is_some()));
             *len = n;
             result = alone;
         }
-        // There are two more to say NULL for an object that is not in R0.
+        // An object that is not in R0 needs two more instructions for NULL.
         assert_eq!(lens[1] - lens[0], if path.null & 1 != 0 { 2 } else { 0 });
         (result, lens[0])
     }
 
-    /// The same for an object in the register `reg`, with a test behind or without; where that ends
-    /// is in the middle.
+    /// Like [`made`], for an object in the register `reg`, with a following test or without. The
+    /// second value is the distance from the end of the instructions to the next one.
     fn made_with(
         path: &bindings::krsi_blob_path,
         place: &Place,
@@ -268,7 +268,7 @@ mod tests {
             made(&path(1, 3, [8, 0]), &place(16, None), object),
             (blob + 16, 4)
         );
-        // Further on: an object that leads to the one that has the blob.
+        // An object with a pointer to the one that has the blob.
         let outer = [object];
         let outer = outer.as_ptr() as u64;
         assert_eq!(

@@ -56,7 +56,7 @@ pub(crate) unsafe extern "C" fn krsi_blob_replace(
         return 0;
     }
     // SAFETY: The caller passes the program's `len` instructions and space for `INSN_BUF_SIZE`, and
-    // nothing else accesses them meanwhile.
+    // nothing else accesses them during the call.
     let (insns, buf) = unsafe {
         (
             core::slice::from_raw_parts_mut(call.insns, call.len as usize),

@@ -2,9 +2,9 @@
 
 //! The LSM hooks at which extended attributes are read and written.
 //!
-//! These are callbacks of KRSI itself, which run before the programs of the same hooks. What
-//! programs of `inode_init_security` write to slots is stored after them. All callbacks but those
-//! that protect the attributes are disabled while no slot and no boot program needs them.
+//! These are callbacks of KRSI itself, which run before the programs of the same hooks. Slots that
+//! programs of `inode_init_security` write to are stored after these programs. All callbacks but
+//! those that protect the attributes are disabled while no slot and no boot program needs them.
 
 use super::{
     super::{
@@ -32,8 +32,8 @@ use kernel::{
 /// The number of callbacks that are always enabled, since they protect the attributes.
 const ALWAYS: usize = 3;
 
-/// The callbacks, the first [`ALWAYS`] of which are always enabled. None of these hooks has a callback of
-/// the capabilities, so the framework has a slot left for each.
+/// The callbacks. The first [`ALWAYS`] of them are always enabled. None of these hooks has a
+/// callback of the capabilities, so the framework has a slot left for each.
 #[link_section = ".data..ro_after_init"]
 pub(crate) static HOOKS: [lsm::Hook; 8] = [
     lsm_hook!(inode_setxattr, inode_setxattr),
@@ -58,8 +58,8 @@ pub(in super::super) fn refresh() {
         .for_each(|hook| hook.set_active(any));
 }
 
-/// Starts to store a slot in an attribute, or to use it for decisions on trust, if its claim says
-/// so. Called before programs can find the slot.
+/// Starts storing a slot in an attribute, or using it for decisions on trust, if its claim requires
+/// it. Called before programs can find the slot.
 ///
 /// May sleep. Callers of this and of [`remove`] are serialised.
 pub(in super::super) fn add(slot: &Slot) {
@@ -75,7 +75,7 @@ pub(in super::super) fn add(slot: &Slot) {
     }
 }
 
-/// Stops to store or use a slot. Attributes on disk stay. May sleep.
+/// Stops storing or using a slot. Attributes on disk are not removed. May sleep.
 pub(in super::super) fn remove(slot: &Slot) {
     trust::remove(slot);
     slots::remove(slot);
@@ -137,8 +137,8 @@ unsafe extern "C" fn inode_copy_up_xattr(src: *mut bindings::dentry, name: *cons
             CStr::from_char_ptr(name).to_bytes(),
         )
     };
-    // The credentials are those of the task that mounted the overlay. A denial is not audited, since
-    // the copy-up succeeds.
+    // The credentials are those of the task that mounted the overlay. A denial is not audited,
+    // since the copy-up succeeds.
     // SAFETY: The user namespace is static.
     let capable = || unsafe {
         bindings::ns_capable_noaudit(

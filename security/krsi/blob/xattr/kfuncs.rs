@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Reading and writing of attributes on request of a program: the kfuncs of
+//! Reading and writing attributes at the request of a program: the kfuncs of
 //! `kernel/bpf/krsi_blob.c`.
 
 use super::label::Label;

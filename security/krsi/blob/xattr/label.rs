@@ -29,7 +29,7 @@ pub(super) struct Label<'a> {
 }
 
 impl<'a> Label<'a> {
-    /// [`None`] if the inode has no blob.
+    /// Returns [`None`] if the inode has no blob.
     pub(super) fn new(slot: &'static XattrSlot, inode: &'a Inode) -> Option<Self> {
         Some(Self {
             slot,
@@ -156,7 +156,7 @@ impl<'a> Label<'a> {
                 if e == EPERM || e == EINVAL {
                     self.fail();
                 }
-                // Containers have many such files: no message for each.
+                // Do not log each file of an untrusted file system: containers have many.
                 if e != EPERM {
                     self.warn(e);
                 }

@@ -43,7 +43,7 @@ impl FsName {
     }
 }
 
-/// The bytes before the first NUL, or all.
+/// The bytes before the first NUL, or all if there is none.
 fn until_nul(bytes: &[u8]) -> &[u8] {
     bytes.split(|&c| c == 0).next().unwrap_or(&[])
 }
@@ -205,7 +205,7 @@ pub(crate) unsafe extern "C" fn krsi_xattr_trust_setup(text: *const c_char) {
     }
 }
 
-// As the message says.
+// The message contains this value.
 const _: () = assert!(MAX_NAMED == 32);
 
 #[cfg(CONFIG_SECURITY_KRSI_KUNIT_TEST)]

@@ -44,7 +44,7 @@ pub(super) struct XattrSlot {
 const _: () = assert!(MAX_RESERVED <= bindings::XATTR_SIZE_MAX);
 
 impl XattrSlot {
-    /// [`None`] if the slot is not within what is reserved.
+    /// Returns [`None`] if the slot is not within the reserved bytes.
     fn new(slot: &Slot) -> Option<Self> {
         let name = slot.name.as_bytes();
         let mut attribute = [0; PREFIX.len() + NAME_MAX + 1];
@@ -89,7 +89,7 @@ static PLACES: [Place; 2 * MAX_XATTRS as usize] = [const {
 /// Adds a slot, before programs can find it. Callers of this and of [`remove`] are serialised.
 pub(super) fn add(slot: &Slot) {
     let mut places = PLACES.iter().take(space::max_xattrs() as usize);
-    // The table of slots grants no more than there are places, within what is reserved.
+    // The table of slots grants as many slots as there are places, within the reserved bytes.
     let (Some(place), Some(slot)) = (
         places.find(|place| place.slot.as_ref().is_none()),
         XattrSlot::new(slot),
@@ -101,7 +101,7 @@ pub(super) fn add(slot: &Slot) {
     place.live.store(1, Release);
 }
 
-/// Removes a slot. Attributes on disk stay.
+/// Removes a slot. Attributes on disk are not removed.
 pub(super) fn remove(slot: &Slot) {
     for place in &PLACES {
         if place

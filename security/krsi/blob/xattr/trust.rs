@@ -2,8 +2,8 @@
 
 //! The file systems whose extended attributes are trusted to be labels.
 //!
-//! On a disk that was written elsewhere, attributes are what its owner wanted. Therefore, only file
-//! systems in memory are trusted by default. The admin names others ([`named`]), and a policy
+//! On a disk from another system, its owner may have chosen the attributes. Therefore, only file
+//! systems in memory are trusted by default. The admin can add others ([`named`]), and a policy
 //! decides per superblock, in the slot `xattr_trust`. A file system whose attributes an
 //! unprivileged user can choose is never trusted.
 
