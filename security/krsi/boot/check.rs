@@ -2,8 +2,8 @@
 
 //! The text of a boot program: section, license, instructions.
 //!
-//! The build checks it, and the kernel again before it loads a program. The verifier decides about
-//! everything that depends on how the program runs.
+//! The build checks it, and the kernel checks it again before it loads a program. Properties of the
+//! program's execution are left to the verifier.
 
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
@@ -19,7 +19,7 @@ use crate::blob::{class::Class, point::Point};
 /// Limit on the instructions of a program.
 pub(crate) const MAX_INSNS: usize = 4096;
 
-/// The point of the program in a section, by the section's name. [`None`]: it can be ignored.
+/// Returns the point of the program in a section of this name. [`None`] if the section is ignored.
 pub(crate) fn section(name: &[u8], empty: bool) -> Result<Option<Point>, Reason<'_>> {
     const IGNORED: [&[u8]; 5] = [b".debug", b".comment", b".llvm", b".eh_frame", b".note"];
     const GLOBALS: [&[u8]; 6] = [
@@ -99,7 +99,7 @@ fn relocations<'a>(program: &Program<'a>) -> Result<(), Error<'a>> {
     for rel in rels(program.rels) {
         let insn = program.reloc(rel)?.insn();
         if insn < next {
-            return Err(program.error(Reason::Text("relocations that are not in order")));
+            return Err(program.error(Reason::Text("relocations are not in ascending order")));
         }
         next = insn.saturating_add(1);
     }
@@ -119,7 +119,7 @@ fn instructions<'a>(program: &Program<'a>) -> Result<(), Error<'a>> {
     };
 
     if count == 0 || !whole {
-        return Err(program.error(Reason::Text("no instructions, or a part of one")));
+        return Err(program.error(Reason::Text("no instructions, or a truncated one")));
     }
     if count > MAX_INSNS {
         return Err(program.error(Reason::Text("more than 4096 instructions")));
@@ -131,13 +131,13 @@ fn instructions<'a>(program: &Program<'a>) -> Result<(), Error<'a>> {
 
     for (i, bytes) in program.insns.chunks_exact(INSN).enumerate() {
         let Some(insn) = Insn::at(bytes, 0) else {
-            return refuse(i, Reason::Text("a part of an instruction"));
+            return refuse(i, Reason::Text("truncated instruction"));
         };
         let reloc = relocs.next_if(|reloc| reloc.insn() == i);
 
         if upper_half {
             if (insn.code, insn.src, insn.dst, insn.off) != (0, 0, 0, [0, 0]) || reloc.is_some() {
-                return refuse(i, Reason::Text("not the second half of a load"));
+                return refuse(i, Reason::Text("invalid second half of a load"));
             }
             upper_half = false;
             continue;
@@ -149,12 +149,9 @@ fn instructions<'a>(program: &Program<'a>) -> Result<(), Error<'a>> {
                 }
                 upper_half = true;
             }
-            // The other loads of this class are from packets.
+            // The other instructions of this class load from packets.
             code if code & 7 == 0 => {
-                return refuse(
-                    i,
-                    Reason::Text("an instruction that boot programs have no use for"),
-                );
+                return refuse(i, Reason::Text("an instruction that is not allowed"));
             }
             CALL => match (insn.src, reloc) {
                 (0, None) if helper_allowed(insn.imm) => {}
@@ -170,7 +167,7 @@ fn instructions<'a>(program: &Program<'a>) -> Result<(), Error<'a>> {
                         Reason::Text("calls to other functions are not allowed: inline them"),
                     );
                 }
-                _ => return refuse(i, Reason::Text("calls something unknown")),
+                _ => return refuse(i, Reason::Text("unknown kind of call")),
             },
             CALL_REGISTER => return refuse(i, Reason::Text(CALLBACKS)),
             MAY_GOTO => return refuse(i, Reason::Text("may_goto is not allowed: bound the loop")),

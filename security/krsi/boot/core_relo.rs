@@ -64,7 +64,7 @@ impl<'a> CoreRelos<'a> {
         (u32_at(relos, 0)? == CORE_RELO).then_some(Self(relos.get(4..)?))
     }
 
-    /// For each section, the offset of its name in the strings, and its records. Ends with
+    /// Returns the offset of the name in the strings, and the records, of each section. Ends with
     /// [`None`] if the rest is malformed.
     pub(crate) fn sections(self) -> impl Iterator<Item = Option<(usize, &'a [u8])>> {
         let mut rest = self.0;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A reader of ELF objects: 64 bits, little-endian, relocatable, for BPF.
+//! Parser of ELF objects: 64 bits, little-endian, relocatable, for BPF.
 //!
-//! Part of the kernel, and of a program of its build, which cannot use crates. Uses `core` only,
-//! allocates nothing, and cannot panic: it accesses all bytes through [`slice::get`].
+//! Compiled into the kernel and into a program of its build, which cannot use crates. Uses `core`
+//! only, allocates nothing, and cannot panic: it accesses all bytes through [`slice::get`].
 
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
-/// Returns `len` bytes at `at`, if `data` has as many.
+/// Returns `len` bytes at `at`. [`None`] if they are not within `data`.
 pub(crate) fn bytes(data: &[u8], at: usize, len: usize) -> Option<&[u8]> {
     data.get(at..at.checked_add(len)?)
 }
@@ -33,7 +33,7 @@ pub(crate) fn string(table: &[u8], at: usize) -> Option<&[u8]> {
     rest.get(..rest.iter().position(|&c| c == 0)?)
 }
 
-/// The reason why bytes are not an object.
+/// The reason why an ELF object is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Bad {
     /// A constant message.

@@ -6,7 +6,7 @@
 
 use crate::blob::class::Class;
 
-/// The helpers that boot programs may call: they tell about the current task and the time.
+/// The helpers that boot programs may call: they return the time and facts of the current task.
 ///
 /// Numbers of `enum bpf_func_id`, in ascending order.
 pub(crate) const HELPERS: [u32; 13] = [
@@ -37,8 +37,8 @@ const OUTPUT: &str = "output is not allowed";
 const SLEEP: &str = "boot programs do not sleep";
 const ACTION: &str = "boot programs change nothing but blobs";
 
-/// Common helpers that boot programs may not call, and why. For messages only: every helper that is
-/// not in [`HELPERS`] is rejected.
+/// Common helpers that boot programs may not call, with reasons. For messages only: every helper
+/// that is not in [`HELPERS`] is rejected.
 const REFUSED: [(u32, &str, &str); 45] = [
     (1, "map_lookup_elem", MAPS),
     (2, "map_update_elem", MAPS),
@@ -87,7 +87,7 @@ const REFUSED: [(u32, &str, &str); 45] = [
     (210, "cgrp_storage_get", MAPS),
 ];
 
-/// Name of a helper, and why it is refused.
+/// Returns the name of a helper, if it is known, and the reason why it is rejected.
 pub(crate) fn helper_refused(id: u32) -> (Option<&'static str>, &'static str) {
     REFUSED
         .iter()

@@ -20,14 +20,14 @@ pub(crate) struct Insn {
     pub(crate) imm: u32,
 }
 
-/// Loads 64 bits, of which the next instruction has the upper 32.
+/// Loads 64 bits. The next instruction contains the upper 32.
 pub(crate) const LD_IMM64: u8 = 0x18;
-/// Calls a helper, or what `src` says.
+/// Calls a helper, a function or a kfunc, depending on `src`.
 pub(crate) const CALL: u8 = 0x85;
 pub(crate) const CALL_REGISTER: u8 = 0x8d;
 pub(crate) const MAY_GOTO: u8 = 0xe5;
 pub(crate) const JUMP_REGISTER: u8 = 0x0d;
-/// `src` of a call of a function: compilers use it for all calls but those of helpers.
+/// `src` of a function call. Compilers use it for all calls except those of helpers.
 pub(crate) const PSEUDO_CALL: u8 = 1;
 
 impl Insn {

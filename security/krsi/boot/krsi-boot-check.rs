@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Checks the objects of boot programs when a kernel is built, and generates the assembly file that
-//! makes them part of it.
+//! embeds them.
 //!
 //! ```text
 //! krsi-boot-check [-q] [-o FILE.S] [NAME=]OBJECT...
@@ -11,7 +11,7 @@
 //! errors, writes the parts of the objects that the kernel needs to FILE.S, under their NAMEs, and
 //! prints the number of bytes that they occupy in each class, unless `-q` is given.
 //!
-//! Most modules are the kernel's own, which parses the objects again at boot, with the same result.
+//! Most modules are shared with the kernel, which parses the objects again at boot.
 
 #[path = "../blob"]
 mod blob {
@@ -155,7 +155,7 @@ fn run(
         match Object::parse(data) {
             Ok(object) => {
                 match write::write(&object) {
-                    // The kernel gets what was checked.
+                    // Check that the rewritten object is equivalent.
                     Some(new)
                         if Object::parse(&new).is_ok_and(|new| write::same(&object, &new)) =>
                     {

@@ -89,7 +89,7 @@ pub(crate) fn load() {
     let (mut count, mut refused) = (0usize, 0usize);
 
     if param::mode() == Mode::Off {
-        pr_info!("boot: off, no boot program is in force\n");
+        pr_info!("boot: off, no boot program is loaded\n");
         return;
     }
     LOADER.store(Task::current_raw(), Relaxed);
@@ -105,8 +105,8 @@ pub(crate) fn load() {
         return;
     }
 
-    // An object is initialised once, by programs that find all their slots. Objects that are
-    // created between these steps are initialised at their first access.
+    // Programs initialise an object once, so all slots must be published before a program runs.
+    // Objects that are created between these steps are initialised at their first access.
     make_objects();
     blob::publish_boot(&outcome.slots);
     make_objects();
@@ -144,13 +144,13 @@ fn cpu_nanos() -> u64 {
 /// Reports that an object is rejected, and panics unless the boot parameter asks to continue.
 fn fail(reason: &CStr) {
     if param::mode() == Mode::Permissive {
-        pr_err!("boot: refused, and going on without: {}\n", reason);
+        pr_err!("boot: object rejected, continuing without it: {}\n", reason);
         return;
     }
     // SAFETY: The format has one conversion, of a C string.
     unsafe {
         bindings::panic(
-            c"krsi: boot: %s (krsi.boot=permissive boots without)".as_char_ptr(),
+            c"krsi: boot: %s (krsi.boot=permissive skips such objects)".as_char_ptr(),
             reason.as_char_ptr(),
         )
     }

@@ -2,26 +2,26 @@
 
 //! Boot programs: parts of the kernel image that label objects, from boot on.
 //!
-//! Before user space exists, KRSI checks and loads the programs of the objects in the image, as
-//! user space would load others. [`crate::blob`] runs them, when objects are created or accessed
-//! for the first time. See `Documentation/security/krsi-boot.rst`.
+//! Before user space exists, KRSI checks and loads the programs of the objects in the image, like
+//! user space loads others. [`crate::blob`] runs them when objects are created or accessed for the
+//! first time. See `Documentation/security/krsi-boot.rst`.
 //!
-//! What an object is, shared with the program that checks objects when a kernel is built:
+//! The format of objects, shared with the program that checks them when a kernel is built:
 //!
 //! - [`elf`], [`insn`]: ELF objects, BPF instructions
 //! - [`error`]: errors in objects
 //! - [`helpers`]: the helpers and kfuncs that boot programs may call
 //! - [`slot`], [`program`], [`core_relo`]: the parts of an object
-//! - [`check`]: what the text of a program may do
+//! - [`check`]: checks of a program's text
 //! - [`object`]: the object as a whole
 //!
 //! From objects to programs:
 //!
 //! - [`param`]: boot parameters
 //! - [`embedded`]: the objects in the image
-//! - [`btf`]: type information as the kernel accepts it
-//! - [`verify`]: one object, from bytes to verified programs
-//! - [`load`]: all of them, in order
+//! - [`btf`]: adapts type information to the kernel
+//! - [`verify`]: loads one object
+//! - [`load`]: loads all objects, in order
 //! - [`report`]: the file `boot`
 
 mod btf;

@@ -2,7 +2,7 @@
 
 //! The object of boot programs: programs, slots and types.
 //!
-//! An object is parsed once, which finds all errors. Iterating over its parts cannot fail later.
+//! Parsing an object finds all errors, so iterating over its parts cannot fail later.
 
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
@@ -45,7 +45,7 @@ impl<'a> Object<'a> {
 
         for section in elf.sections() {
             let error = |reason| Error::new(section.name, reason);
-            let twice = error(Reason::Text("there are two such sections"));
+            let twice = error(Reason::Text("duplicate section"));
             let malformed = error(Reason::Text("malformed"));
 
             match (section.kind, section.name) {
@@ -110,7 +110,7 @@ impl<'a> Object<'a> {
         let none = nowhere(Reason::Text("there is no section .BTF: compile it with -g"));
         let object = Self {
             elf,
-            symbols: symbols.ok_or(nowhere(Reason::Text("there are no symbols")))?,
+            symbols: symbols.ok_or(nowhere(Reason::Text("there is no symbol table")))?,
             btf: btf.ok_or(none)?,
             core_relos: core_relos.unwrap_or(CoreRelos::NONE),
             slots: slots.unwrap_or((&[], 0)),
@@ -126,7 +126,7 @@ impl<'a> Object<'a> {
         Ok(object)
     }
 
-    /// Rejects relocations of sections that have none, and a second set for a section.
+    /// Rejects relocations of sections that must have none, and a second set for a section.
     fn check_rels(elf: &Elf<'a>, rels: &Section<'a>) -> Result<(), Error<'a>> {
         let malformed = Error::new(rels.name, Reason::Text("malformed"));
         let target = elf.section(rels.info).ok_or(malformed)?;
@@ -183,7 +183,7 @@ impl<'a> Object<'a> {
             let target = self
                 .programs()
                 .find(|program| program.section == name)
-                .ok_or(error(Reason::Name("relocations of another section:", name)))?;
+                .ok_or(error(Reason::Name("no program in section", name)))?;
             let before = self.core_relos.sections().take(i).flatten();
 
             if before
@@ -210,7 +210,7 @@ impl<'a> Object<'a> {
         Ok(())
     }
 
-    /// The program in a section, if it has one.
+    /// Returns the program in a section, if it has one.
     fn program(&self, section: &Section<'a>) -> Option<Program<'a>> {
         if section.kind != SHT_PROGBITS {
             return None;

@@ -8,12 +8,12 @@ use kernel::{
     sync::atomic::{Atomic, Relaxed},
 };
 
-/// What to do about boot programs.
+/// The treatment of boot programs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {
     /// An error in a boot program panics the kernel.
     Enforce,
-    /// An object with an error is left out.
+    /// An object with an error is skipped.
     Permissive,
     /// No object is loaded.
     Off,
@@ -96,7 +96,7 @@ pub(super) fn fails(_object: &str) -> bool {
     }
 }
 
-/// Whether an object of the image is to be loaded. Those that test rejection are, only if a boot
+/// Whether to load an object of the image. Objects that test rejection are loaded only if a boot
 /// parameter asks for it.
 pub(super) fn is_wanted(_object: &str) -> bool {
     #[cfg(CONFIG_SECURITY_KRSI_KUNIT_TEST)]
@@ -111,7 +111,7 @@ pub(super) fn is_wanted(_object: &str) -> bool {
     }
 }
 
-/// Creates objects that stay, if a test asks for it, while programs are being enabled.
+/// Creates objects that are never freed, if a test asks for it, while programs are being enabled.
 pub(super) fn make_objects() {
     #[cfg(CONFIG_SECURITY_KRSI_KUNIT_TEST)]
     // SAFETY: An FFI call with no additional requirements.

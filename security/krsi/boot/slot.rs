@@ -71,7 +71,7 @@ impl<'a> Slot<'a> {
         let name = name.ok_or(Reason::Text("the name is longer than 31 bytes"))?;
 
         if name.is_empty() {
-            return Err(Reason::Text("there is no name"));
+            return Err(Reason::Text("the name is empty"));
         }
         if !name.iter().all(|&c| in_name(c)) {
             return Err(Reason::Name(
@@ -128,7 +128,7 @@ impl<'a> Slot<'a> {
     }
 }
 
-// As the messages say.
+// The messages contain these values.
 const _: () = assert!(MAX_RESERVED == 1024 && ALIGN == 8 && MAX_XATTRS == 16 && MAX_SLOTS == 32);
 const _: () = assert!(TRUST_SLOT_SIZE == 8);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! From an object in the image to programs that the verifier has accepted.
+//! Loads the programs of an object in the image.
 //!
 //! An object is loaded as a whole: if one part is rejected, none of its programs runs, and none of
 //! its slots can be accessed.
@@ -179,7 +179,7 @@ fn claim_one(slot: &Slot<'_>, numbers: &mut KVec<u32>) -> Result {
 /// Checks that the points have capacity for the programs.
 fn fits(name: &str, progs: &[(Point, OwnedProg)]) -> Result<(), Rejection> {
     if param::fails(name) {
-        return Err(Rejection::new(fmt!("{name}: a test makes it fail")));
+        return Err(Rejection::new(fmt!("{name}: failed by krsi.boot_fail=")));
     }
     for point in Point::ALL {
         let new = progs.iter().filter(|(p, _)| *p == point).count();
@@ -247,7 +247,7 @@ fn verify(
             )));
         }
         if !prog.prog().compiled() {
-            return Err(refuse(fmt!("was not compiled; is the JIT off?")));
+            return Err(refuse(fmt!("not compiled: enable the BPF JIT")));
         }
         progs
             .push((program.point, prog), GFP_KERNEL)

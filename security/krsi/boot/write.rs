@@ -2,9 +2,9 @@
 
 //! Rewrites objects with only those parts that the kernel needs.
 //!
-//! Compilers add debug information such as paths and source lines, which would be most of an object
-//! and make images differ between two machines. They also describe sections and undefined functions
-//! in a way that the kernel rejects, since loaders are expected to complete it.
+//! Compilers add debug information such as paths and source lines. It would be most of an object,
+//! and images would differ between machines. Compilers also describe sections and undefined
+//! functions in a way that the kernel rejects, since they expect loaders to complete it.
 
 use crate::{
     core_relo::BTF_MAGIC,
@@ -72,8 +72,8 @@ const ENUM64: u32 = LAST;
 
 /// Writes the types of an object, in their order, with names in `strings`.
 ///
-/// CO-RE relocations refer to types only. Everything else becomes a pointer to void, so that the
-/// numbers of types do not change.
+/// CO-RE relocations refer to types only. Functions, variables, sections and tags become pointers
+/// to void, so that the numbers of types do not change.
 fn types(btf: &[u8], old: &[u8], strings: &mut Strings) -> Option<Vec<u8>> {
     let start = u32_at(btf, 4)?.checked_add(u32_at(btf, 8)?)? as usize;
     let mut rest = btf.get(start..start.checked_add(u32_at(btf, 12)? as usize)?)?;
@@ -302,7 +302,7 @@ pub(crate) fn write(object: &Object<'_>) -> Option<Vec<u8>> {
 
 /// Whether two objects are equal for the kernel, apart from their types.
 pub(crate) fn same(a: &Object<'_>, b: &Object<'_>) -> bool {
-    // The instructions of the new object have the offsets of slots.
+    // The instructions of the new object contain the offsets of slots.
     let blank = |insns: &[u8], relocs: &mut dyn Iterator<Item = Reloc<'_>>| {
         let mut insns = insns.to_vec();
         for reloc in relocs {
