@@ -11,7 +11,7 @@ use kernel::{
     sync::atomic::{Atomic, Relaxed},
 };
 
-/// What a record has room for after its header.
+/// Limit on the bytes of a record after its header.
 const PIECE: usize = bindings::KRSI_EXEC_RECORD_MAX as usize - HEADER;
 const HEADER: usize = size_of::<Header>();
 
@@ -20,21 +20,21 @@ type Header = bindings::krsi_exec_record;
 /// The id of the newest dump.
 static NEWEST: Atomic<u64> = Atomic::new(0);
 
-/// See [`dumps_lost`].
+/// The number of dumps that were truncated.
 static LOST: Atomic<u64> = Atomic::new(0);
 
-/// How many dumps were cut short because a buffer was full.
+/// Returns the number of dumps that were truncated because a buffer was full.
 pub(crate) fn dumps_lost() -> u64 {
     LOST.load(Relaxed)
 }
 
-/// Where the records of a dump go.
+/// The destination of the records of a dump.
 pub(super) trait Sink {
     /// Sends a record of `len` bytes that `fill` writes.
     fn record(&mut self, len: usize, fill: &mut dyn FnMut(&mut [u8]) -> Result) -> Result;
 }
 
-/// Sends all that [`Strings`] has.
+/// Sends all arguments and environment strings. Returns the id of the dump.
 pub(super) fn dump(bprm: &Binprm, sink: &mut dyn Sink) -> Result<u64> {
     let mut strings = Strings::new(bprm)?;
     let id = NEWEST.fetch_add(1, Relaxed) + 1;
@@ -50,7 +50,7 @@ pub(super) fn dump(bprm: &Binprm, sink: &mut dyn Sink) -> Result<u64> {
 
     while flags & bindings::krsi_exec_flags_KRSI_EXEC_LAST == 0 {
         let len = PIECE.min(end - addr);
-        // Sleep now, and not with half a record in a buffer that others use.
+        // Sleep now, not while a record is reserved in a buffer that other CPUs use.
         strings.reader.hold(addr, len, end - addr)?;
 
         let mut fill = |record: &mut [u8]| {
@@ -77,7 +77,7 @@ pub(super) fn dump(bprm: &Binprm, sink: &mut dyn Sink) -> Result<u64> {
                 flags,
                 len: len as u32,
             };
-            // SAFETY: `header` is of that size; it need not be aligned.
+            // SAFETY: `header` has that size. An unaligned write needs no alignment.
             unsafe { header.as_mut_ptr().cast::<Header>().write_unaligned(fields) };
             Ok(())
         };
@@ -122,7 +122,7 @@ impl Sink for Ring<'_> {
     }
 }
 
-/// A dump to a perf event, by way of memory for one record.
+/// A dump to a perf event, with a buffer for one record.
 pub(super) struct Events<'a> {
     events: PerfEvents<'a>,
     flags: u64,

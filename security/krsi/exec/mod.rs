@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What programs can ask about a program that is about to run: its arguments and its environment.
+//! Access to the arguments and the environment of a program that is about to run.
 //!
-//! The bodies of the kfuncs in `kernel/bpf/krsi_exec.c`, which describe them. The strings were
-//! copied from user space before, and no task can change them any more.
+//! Implements the kfuncs in `kernel/bpf/krsi_exec.c`. The kernel has already copied the strings
+//! from user space, and no other task can change them.
 //!
-//! While it was copied, another task could: a string's NUL can have gone, and there can be others.
-//! So the strings are told apart as `execve()` will tell them apart for the program, by walking
-//! from the first: what a policy sees is what the program gets, wherever the strings end.
+//! Another task can have changed the strings while the kernel copied them, so NULs may be missing
+//! or additional. Therefore, the strings are delimited as `execve()` does it for the program, by
+//! walking from the first. A policy sees the same strings as the program.
 //!
-//! - [`strings`]: the strings, one after the other
-//! - [`scan`]: looking through bytes that come in chunks
-//! - [`output`]: where they go
-//! - [`dump`]: all of them, for user space
+//! - [`strings`]: the sequence of strings
+//! - [`scan`]: searching bytes that come in chunks
+//! - [`output`]: memory of programs
+//! - [`dump`]: sends all strings to user space
 
 mod dump;
 mod output;
@@ -27,15 +27,16 @@ use strings::{Cursor, Strings};
 
 pub(crate) use dump::dumps_lost;
 
-/// Length of the longest string that `execve()` takes, without its NUL: `MAX_ARG_STRLEN`.
+/// Length of the longest string that `execve()` accepts, without its NUL: see `MAX_ARG_STRLEN`.
 const STRING_MAX: usize = PAGE_SIZE * 32 - 1;
 
 /// See `krsi_bprm_read()`.
 ///
 /// # Safety
 ///
-/// `bprm` must be the argument of the hook that the current task is in, one that comes before
-/// `bprm_committing_creds`, and `size` bytes at `dst` must be a BPF program's to write.
+/// - `bprm` must be the argument of the hook that the current task is in, which must come before
+///   `bprm_committing_creds`.
+/// - `size` bytes at `dst` must be memory that a BPF program may write.
 #[export]
 pub(crate) unsafe extern "C" fn krsi_exec_read(
     bprm: *const bindings::linux_binprm,
@@ -54,7 +55,7 @@ pub(crate) unsafe extern "C" fn krsi_exec_read(
 ///
 /// # Safety
 ///
-/// As [`krsi_exec_read`].
+/// As for [`krsi_exec_read`].
 #[export]
 pub(crate) unsafe extern "C" fn krsi_exec_arg(
     bprm: *const bindings::linux_binprm,
@@ -73,7 +74,7 @@ pub(crate) unsafe extern "C" fn krsi_exec_arg(
 ///
 /// # Safety
 ///
-/// As [`krsi_exec_read`], and `cursor` must be a BPF program's to write.
+/// As for [`krsi_exec_read`], and `cursor` must be memory that a BPF program may write.
 #[export]
 pub(crate) unsafe extern "C" fn krsi_exec_next_arg(
     bprm: *const bindings::linux_binprm,
@@ -83,13 +84,13 @@ pub(crate) unsafe extern "C" fn krsi_exec_next_arg(
 ) -> i64 {
     // SAFETY: The caller passes the hook's argument, and memory of that size.
     let (bprm, mut dst) = unsafe { (Binprm::from_raw(bprm), Output::new(dst, size)) };
-    // SAFETY: The caller passes memory of the program, which need not be aligned. It is read once:
-    // other programs may write a cursor in a map meanwhile.
+    // SAFETY: The caller passes memory of the program, which may be unaligned. It is read once,
+    // because other programs may write to a cursor in a map concurrently.
     let old = Cursor::from_raw(unsafe { cursor.read_unaligned() });
 
     let result = Strings::new(bprm).and_then(|mut strings| strings.next_arg(old, &mut dst));
     dst.finish(result.map(|(len, next)| {
-        // SAFETY: The program's memory, as for the read.
+        // SAFETY: The caller passes memory that the program may write, which may be unaligned.
         unsafe { cursor.write_unaligned(next.into_raw()) };
         len
     }))
@@ -99,8 +100,8 @@ pub(crate) unsafe extern "C" fn krsi_exec_next_arg(
 ///
 /// # Safety
 ///
-/// As [`krsi_exec_read`], and `size` bytes at `text` must be readable, though other CPUs may write
-/// them.
+/// As for [`krsi_exec_read`] without `dst`. `size` bytes at `text` must be readable; other CPUs may
+/// write them.
 #[export]
 pub(crate) unsafe extern "C" fn krsi_exec_find_arg(
     bprm: *const bindings::linux_binprm,
@@ -126,7 +127,7 @@ fn find_arg(bprm: &Binprm, from: u32, text: Text<'_>, flags: u64) -> Result<u64>
     let mut strings = Strings::new(bprm)?;
     let len = text.len(STRING_MAX + 1);
     if len > STRING_MAX {
-        // No argument is so long.
+        // No argument is that long.
         return Err(ENOENT);
     }
     // A copy, which does not change while it is compared.
@@ -140,7 +141,7 @@ fn find_arg(bprm: &Binprm, from: u32, text: Text<'_>, flags: u64) -> Result<u64>
 ///
 /// # Safety
 ///
-/// As [`krsi_exec_read`], and `name` must be a C string that does not change.
+/// As for [`krsi_exec_read`], and `name` must be a C string that does not change.
 #[export]
 pub(crate) unsafe extern "C" fn krsi_exec_env(
     bprm: *const bindings::linux_binprm,
@@ -160,14 +161,15 @@ pub(crate) unsafe extern "C" fn krsi_exec_env(
 ///
 /// # Safety
 ///
-/// As [`krsi_exec_read`], and `map` must be a map that the program has a reference to.
+/// As for [`krsi_exec_read`] without `dst`. `map` must be a map that the program holds a reference
+/// to.
 #[export]
 pub(crate) unsafe extern "C" fn krsi_exec_dump(
     bprm: *const bindings::linux_binprm,
     map: *mut bindings::bpf_map,
     flags: u64,
 ) -> i64 {
-    // SAFETY: The caller passes the hook's argument, and a map that stays.
+    // SAFETY: The caller passes the hook's argument, and a map that lives during the call.
     let (bprm, map) = unsafe { (Binprm::from_raw(bprm), Map::from_raw(map)) };
 
     let result = if let Some(ring) = map.ring_buffer() {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The memory of BPF programs that strings are written to.
+//! Memory of BPF programs that strings are written to.
 
 use kernel::prelude::*;
 
@@ -8,7 +8,7 @@ use kernel::prelude::*;
 ///
 /// # Invariants
 ///
-/// `size` bytes at `ptr` can be written. Others may write them too, if the memory is a map's.
+/// `size` bytes at `ptr` can be written. If the memory is in a map, other CPUs may write them too.
 pub(super) struct Output {
     ptr: *mut u8,
     pub(super) size: usize,
@@ -17,7 +17,7 @@ pub(super) struct Output {
 impl Output {
     /// # Safety
     ///
-    /// `size` bytes at `ptr` must be a BPF program's to write.
+    /// `size` bytes at `ptr` must be memory that a BPF program may write.
     pub(super) unsafe fn new(ptr: *mut c_void, size: u32) -> Self {
         // INVARIANT: The caller passes writable memory.
         Self {
@@ -26,25 +26,25 @@ impl Output {
         }
     }
 
-    /// Writes what fits of `bytes` at `offset`.
+    /// Writes `bytes` at `offset`, truncated to the memory.
     pub(super) fn put(&mut self, offset: usize, bytes: &[u8]) {
         if offset < self.size {
             let len = bytes.len().min(self.size - offset);
-            // SAFETY: `offset + len` is in the memory, which is writable by the type invariant. No
-            // page of the new program is in it.
+            // SAFETY: `offset + len` is within the memory, which is writable by the type invariant.
+            // It does not overlap the pages of the new program.
             unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), self.ptr.add(offset), len) };
         }
     }
 
-    /// Ends a string that has `len` bytes, or as many as fit.
+    /// Terminates a string of `len` bytes, or truncates it to the memory.
     pub(super) fn terminate(&mut self, len: usize) {
         if self.size > 0 {
             self.put(len.min(self.size - 1), &[0]);
         }
     }
 
-    /// Returns the value for the program. Clears the memory after an error: a part must not pass for
-    /// the whole.
+    /// Returns the value for the program. Zeroes the memory on error, so that a program cannot
+    /// mistake a part for the whole.
     pub(super) fn finish(self, result: Result<usize>) -> i64 {
         match result {
             Ok(len) => len as i64,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Looks through strings that come in chunks, by words.
+//! Searches strings that come in chunks, word by word.
 
 use crate::text::{nul_of, ONES, WORD};
 
-/// The first NUL of `bytes`.
+/// Returns the index of the first NUL.
 pub(super) fn find_nul(bytes: &[u8]) -> Option<usize> {
     let words = bytes.chunks_exact(WORD);
     let rest = words.remainder();
@@ -26,11 +26,11 @@ fn word(bytes: &[u8]) -> [u8; WORD] {
     word
 }
 
-/// Passes over a number of strings that come in chunks: so many are left.
+/// Skips a number of strings that come in chunks. The field is the number of strings left.
 pub(super) struct Skip(pub(super) u64);
 
 impl Skip {
-    /// Passes over strings in `chunk`; returns how many bytes that took.
+    /// Skips strings in `chunk`. Returns the number of bytes that were used.
     pub(super) fn feed(&mut self, chunk: &[u8]) -> usize {
         let mut used = 0;
         while self.0 > 0 {
@@ -44,12 +44,12 @@ impl Skip {
     }
 }
 
-/// Looks for a variable in an environment that comes in chunks.
+/// Searches for a variable in an environment that comes in chunks.
 pub(super) struct Search<'a> {
     name: &'a [u8],
-    /// How many strings there are yet, the current one included.
+    /// The number of strings left, including the current one.
     pub(super) left: u64,
-    /// How much of the name the current string has begun with. [`None`] if it is another.
+    /// The number of bytes of the name that match so far. [`None`] if the current string differs.
     matched: Option<usize>,
 }
 
@@ -62,8 +62,8 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Looks through `chunk`, no farther than to the beginning of a value or the end of the last
-    /// string. Returns how many bytes that took, and whether a value begins there.
+    /// Searches `chunk` up to the beginning of a value or the end of the last string. Returns the
+    /// number of bytes that were used, and whether a value begins there.
     pub(super) fn feed(&mut self, chunk: &[u8]) -> (usize, bool) {
         let mut used = 0;
         while self.left > 0 && used < chunk.len() {
@@ -93,7 +93,7 @@ impl<'a> Search<'a> {
     }
 }
 
-/// Whether slices of the same length are equal, by words: most calls are about a few bytes.
+/// Whether slices of the same length are equal. Compares words, since most slices are short.
 #[inline(always)]
 fn equal(a: &[u8], b: &[u8]) -> bool {
     let load = |bytes: &[u8]| u64::from_ne_bytes(word(bytes));
@@ -106,19 +106,19 @@ fn equal(a: &[u8], b: &[u8]) -> bool {
     words.all(|(a, b)| load(a) == load(b)) && load(&a[last..]) == load(&b[last..])
 }
 
-/// Looks for a string among strings that come in chunks.
+/// Searches for a string among strings that come in chunks.
 pub(super) struct Find<'a> {
     text: &'a [u8],
-    /// Whether a string that begins with the text is found, too.
+    /// Whether a string that begins with the text also matches.
     prefix: bool,
-    /// How many strings are left, with the current one.
+    /// The number of strings left, including the current one.
     pub(super) left: u64,
-    /// How many bytes of the text the current string has begun with. [`None`]: it is another.
+    /// The number of bytes of the text that match so far. [`None`] if the current string differs.
     matched: Option<usize>,
 }
 
 impl<'a> Find<'a> {
-    /// `text` must have no NUL.
+    /// Searches `count` strings for `text`, which must not contain a NUL.
     pub(super) fn new(text: &'a [u8], prefix: bool, count: u64) -> Self {
         Self {
             text,
@@ -128,8 +128,8 @@ impl<'a> Find<'a> {
         }
     }
 
-    /// Looks through `chunk`. Returns how many bytes were used, and whether the current string was
-    /// found; then it must not be called again.
+    /// Searches `chunk`. Returns the number of bytes that were used, and whether the current string
+    /// matches. Must not be called again after a match.
     pub(super) fn feed(&mut self, chunk: &[u8]) -> (usize, bool) {
         let mut used = 0;
 
@@ -163,13 +163,13 @@ impl<'a> Find<'a> {
     }
 }
 
-/// Copies `src` to `dst`, which has the same length, and returns how many NULs it has, without
-/// reading it twice.
+/// Copies `src` to `dst`, which has the same length, and returns the number of NULs. Reads each
+/// byte once.
 pub(super) fn copy_counting(dst: &mut [u8], src: &[u8]) -> u64 {
     let mut to = dst.chunks_exact_mut(BLOCK);
     let mut from = src.chunks_exact(BLOCK);
     let mut nuls = 0u64;
-    // Where there was a NUL there are more: strings are long or short.
+    // A NUL is likely to be followed by more: strings are either long or short.
     let mut dense = false;
 
     for (to, from) in Iterator::zip(&mut to, &mut from) {
@@ -189,31 +189,31 @@ pub(super) fn copy_counting(dst: &mut [u8], src: &[u8]) -> u64 {
     nuls
 }
 
-/// What is copied between two looks for NULs.
+/// The number of bytes that are copied between two tests for NULs.
 const BLOCK: usize = 32 * WORD;
 
-/// Copies words; returns whether there may be a NUL. If not, there is none.
+/// Copies words. Returns false if they contain no NUL, and true if they may contain one.
 #[inline(always)]
 fn copy_block(dst: &mut [u8], src: &[u8]) -> bool {
     let mut tops = 0;
     for (to, from) in dst.chunks_exact_mut(WORD).zip(src.chunks_exact(WORD)) {
         let bytes = word(from);
         to.copy_from_slice(&bytes);
-        // Taking 1 from each byte sets the top bit of one that is 0, and of few others.
+        // Subtracting 1 from each byte sets the top bit of a byte that is 0, and of few others.
         tops |= u64::from_ne_bytes(bytes).wrapping_sub(ONES);
     }
     tops & (ONES << 7) != 0
 }
 
-/// Copies words, at most a block; returns how many NULs they have.
+/// Copies words, at most [`BLOCK`] bytes. Returns the number of NULs.
 #[inline(always)]
 fn copy_counting_words(dst: &mut [u8], src: &[u8]) -> u64 {
     const LOW: u64 = ONES * 0x7f;
-    // A word of which each second byte is 255, and one of which each second byte is 1.
+    // A word with every second byte 255, and one with every second byte 1.
     const EVEN: u64 = u64::MAX / 0xffff * 0xff;
     const PAIRS: u64 = u64::MAX / 0xffff;
 
-    // Each byte counts those at its place in the words that are not NUL.
+    // Each byte counts the bytes at its position in the words that are not NUL.
     let mut others = 0u64;
     for (to, from) in dst.chunks_exact_mut(WORD).zip(src.chunks_exact(WORD)) {
         let bytes = word(from);
@@ -231,7 +231,7 @@ fn copy_counting_words(dst: &mut [u8], src: &[u8]) -> u64 {
 mod tests {
     use super::*;
 
-    /// Each way to cut `bytes` in two.
+    /// All ways to split `bytes` in two.
     fn cuts(bytes: &[u8]) -> impl Iterator<Item = [&[u8]; 2]> {
         (0..=bytes.len()).map(|at| [&bytes[..at], &bytes[at..]])
     }
@@ -249,7 +249,7 @@ mod tests {
         }
     }
 
-    /// Where `count` strings end in `bytes`, if they do.
+    /// Returns the offset at which `count` strings end. [`None`] if they do not end.
     fn skipped(chunks: [&[u8]; 2], count: u64) -> Option<usize> {
         let mut skip = Skip(count);
         let mut used = 0;
@@ -271,7 +271,7 @@ mod tests {
         }
     }
 
-    /// Where the values of `name` begin in `chunks`.
+    /// Returns the offsets at which values of `name` begin in `chunks`.
     fn values(chunks: [&[u8]; 2], name: &[u8], count: u64) -> [Option<usize>; 3] {
         let mut search = Search::new(name, count);
         let mut found = [None; 3];
@@ -319,7 +319,7 @@ mod tests {
         }
     }
 
-    /// Which of `count` strings in `chunks` is found.
+    /// Returns the number of the first string that matches, among `count` strings in `chunks`.
     fn found(chunks: [&[u8]; 2], text: &[u8], prefix: bool, count: u64) -> Option<u64> {
         let mut find = Find::new(text, prefix, count);
         for chunk in chunks {
@@ -337,7 +337,7 @@ mod tests {
 
     #[test]
     fn strings_are_found() {
-        let strings = b"-a\0-abc\0\0-ab\0-a\0long-string-of-letters\0behind\0";
+        let strings = b"-a\0-abc\0\0-ab\0-a\0long-string-of-letters\0beyond\0";
         for chunks in cuts(strings) {
             let whole = |text, count| found(chunks, text, false, count);
             assert_eq!(whole(b"-a", 6), Some(0));
@@ -349,8 +349,8 @@ mod tests {
             assert_eq!(whole(b"long-string-of-letters", 6), Some(5));
             assert_eq!(whole(b"long-string-of-letter", 6), None);
             // The strings end before the bytes do.
-            assert_eq!(whole(b"behind", 6), None);
-            assert_eq!(whole(b"behind", 7), Some(6));
+            assert_eq!(whole(b"beyond", 6), None);
+            assert_eq!(whole(b"beyond", 7), Some(6));
             assert_eq!(whole(b"long-string-of-letters", 5), None);
             assert_eq!(whole(b"-a", 0), None);
 
@@ -367,7 +367,7 @@ mod tests {
     fn copies_are_whole_and_counts_are_right() {
         let mut src = [b'x'; 600];
         for (i, byte) in src.iter_mut().enumerate() {
-            // What differs from NUL in one bit is none. In the middle there is no NUL at all.
+            // Includes bytes that differ from NUL in one bit. The middle contains no NUL.
             if !(200..520).contains(&i) {
                 *byte = [0, 1, 0x80, 0, b'a', 0x7f, 0xff][i % 7];
             }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The arguments and the environment of a program, one string after the other.
+//! The arguments and the environment of a program, as a sequence of strings.
 
 use super::{
     output::Output,
@@ -17,7 +17,7 @@ pub(super) struct Strings<'a> {
     pub(super) reader: Reader<'a>,
     pub(super) stack: Stack<'a>,
     argc: u64,
-    /// Arguments and variables.
+    /// The number of arguments and environment strings.
     pub(super) count: u64,
 }
 
@@ -34,9 +34,9 @@ impl<'a> Strings<'a> {
         })
     }
 
-    /// The address after `count` strings from `addr` on.
+    /// Returns the address after `count` strings that begin at `addr`.
     ///
-    /// Fails with [`EILSEQ`] if the stack ends before. The program cannot run then.
+    /// Fails with [`EILSEQ`] if the stack ends before. In this case the program cannot run.
     fn skip(&mut self, mut addr: usize, count: u64) -> Result<usize> {
         let mut skip = Skip(count);
 
@@ -50,15 +50,15 @@ impl<'a> Strings<'a> {
         Ok(addr)
     }
 
-    /// The end of the strings, or of the stack if the strings do not end.
+    /// Returns the end of the strings, or of the stack if the strings do not end.
     ///
-    /// `addr` is an address up to which there are `seen` NULs.
+    /// `seen` is the number of NULs before `addr`.
     pub(super) fn end(&mut self, addr: usize, seen: u64) -> Result<usize> {
         let end = match self.skip(addr, self.count.saturating_sub(seen)) {
             Err(e) if e == EILSEQ => self.stack.end(),
             end => end?,
         };
-        // With more NULs than strings, the bytes after the strings are there all the same.
+        // If there are more NULs than strings, include the bytes up to the file name.
         Ok(end.max(self.stack.name()))
     }
 
@@ -96,10 +96,11 @@ impl<'a> Strings<'a> {
         self.string(addr, dst)
     }
 
-    /// Copies the argument at `cursor`; returns its length with the NUL, and where the next one is.
+    /// Copies the argument at `cursor`. Returns its length including the NUL, and the next
+    /// position.
     ///
-    /// Fails with [`EINVAL`] if the cursor is not at the beginning of a string, or of another area.
-    /// A wrong cursor that is at one all the same misleads only the program that made it.
+    /// Fails with [`EINVAL`] if the cursor is not at the beginning of a string, or is of another
+    /// area. A forged cursor at the beginning of a string misleads only the program that made it.
     pub(super) fn next_arg(&mut self, cursor: Cursor, dst: &mut Output) -> Result<(usize, Cursor)> {
         let start = self.stack.start();
         let addr = usize::try_from(cursor.off)
@@ -129,7 +130,8 @@ impl<'a> Strings<'a> {
         Ok((len, next))
     }
 
-    /// The number of the first argument, from `from` on, that is `text` or begins with it.
+    /// Returns the number of the first argument, from `from` on, that equals `text`, or begins with
+    /// it if `prefix` is true.
     pub(super) fn find_arg(&mut self, from: u32, text: &[u8], prefix: bool) -> Result<u64> {
         let from = u64::from(from);
         if from >= self.argc {
@@ -174,7 +176,7 @@ impl<'a> Strings<'a> {
         self.string(value.ok_or(ENOENT)?, dst)
     }
 
-    /// Copies the string at `addr`; returns its length with the NUL.
+    /// Copies the string at `addr`. Returns its length including the NUL.
     fn string(&mut self, addr: usize, dst: &mut Output) -> Result<usize> {
         let mut len = 0;
         loop {
@@ -194,14 +196,15 @@ impl<'a> Strings<'a> {
     }
 }
 
-/// How far a program has come in the arguments: `struct krsi_arg_cursor`.
+/// The position of a program in the arguments: `struct krsi_arg_cursor`.
 #[derive(Clone, Copy)]
 pub(super) struct Cursor {
-    /// Of the next argument, in the area.
+    /// Offset of the next argument in the area.
     off: u64,
-    /// Of the next argument. 0: the first, whatever is in `start`.
+    /// Number of the next argument. If 0, `start` is ignored.
     index: u32,
-    /// The lower half of the area's address: another if the strings take more or less room.
+    /// The lower half of the area's address, which differs if the strings have another total
+    /// length.
     start: u32,
 }
 
