@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Whether KRSI, or any LSM, runs BPF programs.
+//! Whether KRSI, or another LSM, runs BPF programs.
 
 use kernel::{
     bindings,
@@ -36,10 +36,10 @@ pub(crate) fn programs_enforced() -> bool {
 ///
 /// # Safety
 ///
-/// To be called once, at boot, with one CPU and one task.
+/// Must be called once, at boot, with one CPU and one task.
 #[link_section = ".init.text"]
 pub(crate) unsafe fn activate() {
-    // SAFETY: There is one task, so that no other reads the variable meanwhile.
+    // SAFETY: There is one task, so no other task reads the variable concurrently.
     unsafe { bindings::bpf_lsm_initialized = true };
     ACTIVE.store(1, Relaxed);
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How the BPF core attaches and detaches programs.
+//! Attaching and detaching programs, for the BPF core.
 //!
-//! The BPF core's links stay what they are: pinning, info, cookies and detaching on close are its
-//! work. KRSI replaces the generated trampoline.
+//! The BPF core still manages links: pinning, info, cookies and detaching on close. KRSI replaces
+//! the generated trampoline.
 
 #[cfg(CONFIG_HAVE_STATIC_CALL)]
 use crate::trampoline::{krsi_run_list, krsi_run_sleepable_list};
@@ -23,13 +23,13 @@ use kernel::{
     sync::rcu_tasks_trace::RcuTraceBox,
 };
 
-/// Makes `new` the list of a hook and retires the old one.
+/// Publishes `new` as the list of a hook and retires the old one.
 fn publish(hook: usize, new: Option<RcuTraceBox<Programs>>, protected: &mut Protected) {
     STATE[hook].replace(new, &mut protected.lists);
     switch(hook, protected);
 }
 
-/// Points the calls of a hook to where they have to go now, or nowhere.
+/// Updates the targets of a hook, and enables the hook if it has programs or is traced.
 pub(crate) fn switch(hook: usize, protected: &mut Protected) {
     let (state, lists) = (&STATE[hook], &protected.lists);
     let on = state.traced(lists) || state.programs(lists).is_some();
@@ -45,12 +45,12 @@ pub(crate) fn switch(hook: usize, protected: &mut Protected) {
     }
 }
 
-/// Chooses what the trampolines of a hook call, and which of the two the framework does, or the
-/// stub.
+/// Chooses the targets of a hook's two trampolines, and which of them, or the stub, the framework
+/// calls.
 ///
-/// Each trampoline does right with any target that this gives it at any time: what only one of them
-/// may call is in the static call of that one. So the order of the changes does not matter, and a
-/// task may be anywhere in between.
+/// Each trampoline works with every target that it is ever given: targets for only one of them are
+/// set in its static call only. So the order of the changes does not matter, and a task may be at
+/// any point of a call during a change.
 #[cfg(CONFIG_HAVE_STATIC_CALL)]
 fn retarget(hook: usize, protected: &mut Protected) {
     let Protected { lists, chains, .. } = protected;
@@ -60,13 +60,13 @@ fn retarget(hook: usize, protected: &mut Protected) {
         .programs(lists)
         .filter(|list| !traced && list.callable());
 
-    // The first is of a program, or of programs, that do not sleep, the second of one that does.
+    // The first is for programs that do not sleep, the second for one that does.
     let mut targets: (Option<Target>, Option<Target>) = (None, None);
     let mut chained = false;
     match callable {
         Some(only) if only.len() == 1 && only.sleepable() => targets.1 = only.function(0),
         Some(only) if only.len() == 1 => targets.0 = only.function(0),
-        // A chain ends with the first program that decides.
+        // A chain stops at the first verdict other than 0, but void hooks run all programs.
         Some(several) if !facts.void => {
             targets.0 = chain(hook, several, chains);
             chained = targets.0.is_some();
@@ -77,9 +77,9 @@ fn retarget(hook: usize, protected: &mut Protected) {
         chains.release(hook);
     }
 
-    // SAFETY: Changes are serialised by the lock. The code of a program stays until a grace period
-    // of its kind has passed after it was detached, which is after this, and trampolines call it
-    // in such a section; chains stay. The trampolines and the stub are the hook's own.
+    // SAFETY: The lock serialises changes. The code of a program is freed after a grace period that
+    // begins when it is detached, and trampolines call it in a critical section of that kind.
+    // Chains are never freed. The trampolines and the stub are those of the hook.
     unsafe {
         facts.target.update(targets.0.unwrap_or(krsi_run_list));
         facts
@@ -96,7 +96,7 @@ fn retarget(hook: usize, protected: &mut Protected) {
     chains.settle();
 }
 
-/// Makes a chain of programs for a hook, if there is one to be had.
+/// Makes a chain of programs for a hook. Returns [`None`] if too few chains are free.
 #[cfg(CONFIG_HAVE_STATIC_CALL)]
 fn chain(hook: usize, list: &Programs, chains: &mut Chains) -> Option<Target> {
     let code = |index| list.function(index);
@@ -104,17 +104,20 @@ fn chain(hook: usize, list: &Programs, chains: &mut Chains) -> Option<Target> {
     if let Some(chain) = chains.place(hook, list.len(), code) {
         return chain;
     }
-    // The hook itself may have what it needs: give that up first.
+    // The hook may own the chains that it needs: release them, and try again.
     chains.release(hook);
-    // SAFETY: Changes are serialised by the lock; this function stays.
+    // SAFETY: The lock serialises changes; `krsi_run_list` is never freed.
     unsafe { hook_table::FACTS[hook].target.update(krsi_run_list) };
     chains.settle();
     chains.place(hook, list.len(), code).flatten()
 }
 
-/// Finds the hook of a stub, or says why KRSI does not take a program there.
+/// Finds the hook of a stub. Returns `Ok(None)` if mainline's trampoline handles the program.
 ///
-/// `Ok(None)` leaves it to mainline's trampoline.
+/// # Errors
+///
+/// - `ENOENT`: the function is not a stub
+/// - `EOPNOTSUPP`: no active LSM runs BPF programs
 fn hook_of(func: *const c_void) -> Result<Option<usize>> {
     if active() {
         return hook_table::by_stub(func).map(Some).ok_or(ENOENT);
@@ -130,7 +133,7 @@ fn link(node: TrampNode, func: *const c_void) -> Result<c_int> {
         Ok(Some(hook)) => hook,
         Ok(None) => return Ok(bindings::KRSI_NOT_MINE as c_int),
         Err(e) => {
-            // SAFETY: The node's link has a reference on the program.
+            // SAFETY: The node's link holds a reference to the program.
             let prog = unsafe { Prog::from_raw(node.prog()) };
             const WHY: &str =
                 "no active LSM runs BPF programs; name krsi or bpf in the boot option lsm=";
@@ -163,33 +166,38 @@ fn link(node: TrampNode, func: *const c_void) -> Result<c_int> {
 
 /// Attaches an LSM program to the hook whose stub is at `func`.
 ///
-/// May sleep. The caller holds the lock of the stub's trampoline. Returns 0, or
-/// `KRSI_NOT_MINE` if mainline's bpf LSM is the one that is active, or
-/// - `-EOPNOTSUPP`: neither is active, so that the program would not be enforced, or no program may
-///   run at the hook
-/// - `-EBUSY`: the program is attached to the hook already
+/// May sleep. The caller holds the lock of the stub's trampoline.
+///
+/// Returns 0, `KRSI_NOT_MINE` if mainline's bpf LSM is active instead of KRSI, or an error:
+///
+/// - `-EOPNOTSUPP`: neither is active, so the program would not be enforced, or no program may run
+///   at the hook
+/// - `-EBUSY`: the program is already attached to the hook
+/// - `-ENOENT`: `func` is not a stub
 /// - `-ENOMEM`
 ///
 /// # Safety
 ///
-/// `node` must point to a node of a link with an LSM program, which stays until it is passed to
-/// [`krsi_unlink_prog`].
+/// `node` must point to a node of a link with an LSM program. It must stay valid until it is passed
+/// to [`krsi_unlink_prog`].
 #[export]
 pub(crate) unsafe extern "C" fn krsi_link_prog(
     node: *mut bindings::bpf_tramp_node,
     func: *const c_void,
 ) -> c_int {
-    // SAFETY: The caller passes a node of a link with a program, which stays.
+    // SAFETY: The caller passes a node of a link with a program, which stays valid until it is
+    // detached.
     unsafe { TrampNode::from_raw(node) }
         .and_then(|node| link(node, func))
         .unwrap_or_else(|e| e.to_errno())
 }
 
-/// Detaches what [`krsi_link_prog`] attached: no call that begins after this runs the program.
+/// Detaches a program that [`krsi_link_prog`] attached: hook calls that begin later do not run it.
 ///
-/// May sleep. Allocates nothing and cannot fail. Calls that began before may still run the program;
-/// the BPF core or the hook's old list keep it until they end. Returns 0, or `KRSI_NOT_MINE` as
-/// [`krsi_link_prog`] did.
+/// May sleep. Allocates nothing and cannot fail. Calls in progress may still run the program, which
+/// the BPF core or the hook's old list keep alive until they end.
+///
+/// Returns 0, or `KRSI_NOT_MINE` if [`krsi_link_prog`] did.
 ///
 /// # Safety
 ///
@@ -217,14 +225,13 @@ pub(crate) unsafe extern "C" fn krsi_unlink_prog(
     0
 }
 
-/// Finds a program by its machine code: how the BPF core recognises its cgroup shims.
+/// Finds a program by its machine code, as the BPF core does to find its cgroup shims.
 ///
-/// May sleep. The caller holds the lock of the stub's trampoline, which keeps the node. Returns
-/// the node, or null.
+/// May sleep. Returns the program's node, or null.
 ///
 /// # Safety
 ///
-/// To be called under that lock only.
+/// The caller must hold the lock of the stub's trampoline, which protects the node.
 #[export]
 pub(crate) unsafe extern "C" fn krsi_find_prog(
     bpf_func: bindings::bpf_func_t,
@@ -245,7 +252,7 @@ pub(crate) unsafe extern "C" fn krsi_find_prog(
         .map_or(core::ptr::null_mut(), |attachment| attachment.node())
 }
 
-/// How many programs are attached, and to how many hooks.
+/// Returns the number of attached programs, and the number of hooks with programs.
 pub(crate) fn totals(lists: &Lists) -> (usize, usize) {
     STATE.iter().fold((0, 0), |(progs, hooks), state| {
         let n = state.programs(lists).map_or(0, Programs::len);
@@ -259,7 +266,7 @@ mod tests {
     use super::*;
     use crate::chain::tests as chain;
 
-    /// Lends the chains to a test. There is a lock only if KRSI is active.
+    /// Calls a test with the chains. The lock is initialised only if KRSI is active.
     fn with_chains(test: impl FnOnce(&mut Chains) -> Result) -> Result {
         if active() {
             test(&mut lock().chains)

@@ -2,13 +2,13 @@
 
 //! Decisions of programs in the audit stream, for `ausearch`, `aureport` and `auditd`.
 //!
-//! The body of the kfunc in `kernel/bpf/krsi_audit.c`, which describes it. A program that decides
-//! says what by which rule about which object; who asked, in what cgroup, at which hook and by
-//! which program the kernel adds, so that a program cannot be wrong about it.
+//! Implements the kfunc in `kernel/bpf/krsi_audit.c`. A program states its verdict, the rule and
+//! the object. The kernel adds the subject, its cgroup, the hook and the program, so a program
+//! cannot report them wrongly.
 //!
-//! A record must not be the reason for another: none is written for the tasks that carry records,
-//! and nothing here calls a hook, but audit's own filter does: see [`krsi_audit_allowed`]. Nor may
-//! it take a lock that a caller of some hook holds: see [`PATHS`].
+//! A record must not cause another one. No record is written for the tasks that deliver records,
+//! and no function here calls a hook, except for audit's filter: see [`krsi_audit_allowed`]. Nor
+//! may a record take a lock that the caller of a hook holds: see [`PATHS`].
 
 use crate::{hook, hook_table, path, text::Text};
 use kernel::{
@@ -21,20 +21,20 @@ use kernel::{
     sync::atomic::{Atomic, Relaxed},
 };
 
-/// The most that the texts of a record take, as they are written. What `auditd` takes for a record
-/// is 8970 bytes; the rest of the record is less than 800.
+/// Limit on the texts of a record, as they are written. `auditd` accepts records of up to 8970
+/// bytes. The rest of a record is shorter than 800 bytes.
 const TEXTS_MAX: usize = 8100;
 
-/// How much of a text is kept.
+/// Limit on the length of a text in a record.
 const TEXT_MAX: usize = 4096;
 
-/// How far the end of a text is looked for, which bounds the time in an atomic hook. The length of
-/// a longer one is recorded as this.
+/// Limit on the search for the end of a text, which bounds the time in an atomic hook. Longer texts
+/// are recorded with this length.
 const LOOK_MAX: usize = 1 << 16;
 
 const EVENT_SIZE: usize = size_of::<bindings::krsi_audit_event>();
 
-/// What became of calls.
+/// Counters of the results of calls.
 struct Counters {
     written: Atomic<u64>,
     disabled: Atomic<u64>,
@@ -67,7 +67,7 @@ fn count(counter: &Atomic<u64>) {
     counter.fetch_add(1, Relaxed);
 }
 
-/// Prints the file `audit`: one counter a line.
+/// Writes the file `audit`: one counter per line.
 pub(crate) fn show(m: &SeqFile) {
     let c = &COUNTERS;
     for (name, counter) in [
@@ -87,14 +87,14 @@ pub(crate) fn show(m: &SeqFile) {
     }
 }
 
-/// At which hooks the locks of paths are known not to be held, so that a record can say `exe`. Set
-/// when a program of the hook is loaded.
+/// Whether callers of each hook are known not to hold the locks that paths take, so that a record
+/// can have `exe`. Set when a program of the hook is loaded.
 static PATHS: [Atomic<bool>; hook::COUNT] = [const { Atomic::new(false) }; hook::COUNT];
 
 /// Whether programs of a hook may write records.
 ///
-/// Not those that audit's filter asks whether there shall be a record, should that hook ever be
-/// offered to programs.
+/// Programs of `audit_rule_match` may not: audit's filter calls that hook for each record. At
+/// present no programs can attach to it.
 ///
 /// May sleep.
 ///
@@ -119,8 +119,8 @@ pub(crate) unsafe extern "C" fn krsi_audit_allowed(hook: c_uint) -> bool {
 ///
 /// # Safety
 ///
-/// `event` and `object` must be readable for as many bytes as said, though others may write there,
-/// and `aux` must be that of the calling program.
+/// `event` and `object` must be readable for `event_size` and `object_size` bytes, which other CPUs
+/// may write concurrently. `aux` must be that of the calling program.
 #[export]
 pub(crate) unsafe extern "C" fn krsi_audit_write(
     event: *const bindings::krsi_audit_event,
@@ -145,7 +145,7 @@ pub(crate) unsafe extern "C" fn krsi_audit_write(
         count(&COUNTERS.invalid);
         return EINVAL.to_errno();
     };
-    // SAFETY: The caller passes a readable event. The copy may have part of a concurrent write.
+    // SAFETY: The caller passes a readable event. The copy may contain part of a concurrent write.
     let event = unsafe { event.read_volatile() };
     let Some(decision) = Decision::parse(&event) else {
         count(&COUNTERS.invalid);
@@ -159,7 +159,7 @@ pub(crate) unsafe extern "C" fn krsi_audit_write(
         count(&COUNTERS.own);
         return 0;
     }
-    // SAFETY: The caller passes the `aux` of the program that is running, which leads to it.
+    // SAFETY: The caller passes the `aux` of the running program, which points to the program.
     let (prog, hook) = unsafe {
         (
             Prog::from_raw((*aux).prog),
@@ -183,7 +183,7 @@ pub(crate) unsafe extern "C" fn krsi_audit_write(
     }
 }
 
-/// What a program has decided, checked.
+/// A validated decision of a program.
 #[derive(PartialEq, Eq, Debug)]
 struct Decision<'a> {
     rule: u32,
@@ -220,11 +220,10 @@ impl<'a> Decision<'a> {
         }
     }
 
-    /// Writes the record, or nothing.
+    /// Writes the record.
     ///
-    /// It is whole unless memory runs out while it grows. Then audit leaves out the fields for
-    /// which there is none, the last ones, and tells nobody; the keys are also those of the system
-    /// call.
+    /// If memory runs out while the record grows, audit silently drops the last fields. The keys
+    /// are then still in the record of the system call.
     fn write(
         &self,
         prog: &Prog,
@@ -299,7 +298,7 @@ impl<'a> Decision<'a> {
         drop(record);
         count(&COUNTERS.written);
 
-        // After the record, which makes sure of that of the system call.
+        // After the record, which causes audit to write that of the system call.
         if task {
             match audit::add_key(self.keys) {
                 Ok(()) => (),
@@ -311,7 +310,7 @@ impl<'a> Decision<'a> {
     }
 }
 
-/// The texts of a record, which share its room.
+/// The texts of a record, which share a limit on their length.
 struct Texts<'a> {
     record: &'a Record,
     room: usize,
@@ -319,7 +318,7 @@ struct Texts<'a> {
 }
 
 impl Texts<'_> {
-    /// Adds a text of `len` bytes, of which `text` is what is known. One that is cut says so.
+    /// Adds a text of `len` bytes that begins with `text`. Adds the length if it is truncated.
     fn add(&mut self, name: &str, text: &[u8], len: usize) {
         let mut kept = text;
         if Record::untrusted_len(text) > self.room {
@@ -335,11 +334,11 @@ impl Texts<'_> {
     }
 }
 
-/// Copies a text. Returns what there is room for, and the length, which is [`LOOK_MAX`] at most.
+/// Copies a text, truncated to the size of `to`. Also returns its length, at most [`LOOK_MAX`].
 fn copy<'a>(to: &'a mut [u8], from: Text<'_>) -> (&'a [u8], usize) {
     let (len, room) = (from.len(LOOK_MAX), to.len());
     let text = from.copy(to);
-    // One that was cut short meanwhile is not longer than what was copied.
+    // If another CPU shortened the text during the copy, the copy is the whole text.
     let len = if text.len() < room { text.len() } else { len };
 
     (text, len)

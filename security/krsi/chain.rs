@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Chains: a hook's programs, each called directly, without a loop over a list.
+//! Chains: direct calls of a hook's programs, without a loop over a list.
 //!
-//! A chain is a C function with some static calls one after the other (see
-//! `kernel/bpf/krsi_chain.c`). The programs are in its slots, newest first. The last slot can have
-//! another chain, for hooks with more programs than the longest chain has slots. There is a fixed
-//! number of chains; a hook that gets none runs its list.
+//! A chain is a C function with a sequence of static calls (see `kernel/bpf/krsi_chain.c`). Its
+//! slots contain the programs, newest first. The last slot can contain another chain, for hooks
+//! with more programs than the longest chain has slots. The number of chains is fixed. A hook that
+//! gets no chain runs its list.
 //!
-//! A chain in which trampolines can be is never changed. Other programs take another chain, and the
-//! old one is free again after a grace period. Since the newest program is in front, that is the
-//! first chain of a hook, and those after it stay.
+//! A chain is never changed while a trampoline can be in it. If the programs of a hook change, it
+//! takes another chain, and the old one is free after a grace period. Since the newest program
+//! comes first, attaching a program replaces only the first chain of a hook.
 
 use kernel::{
     bindings,
@@ -21,41 +21,42 @@ use kernel::{
 const CHAINS: usize = bindings::KRSI_CHAINS as usize;
 const MAX: usize = bindings::KRSI_CHAIN_MAX as usize;
 
-/// Who has a chain.
+/// The owner of a chain.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Owner {
-    /// Nobody. It can be taken once the grace period has passed that was current then.
-    Nobody(Option<usize>),
+    /// None. The chain can be reused after the grace period of this cookie, if any.
+    Free(Option<usize>),
     /// A hook, by its number.
     Hook(usize),
-    /// A hook whose target is being changed: trampolines can still come.
-    Leaving,
+    /// A hook whose target is being changed: trampolines can still enter the chain.
+    Retiring,
 }
 
 /// The owner of each chain.
 pub(crate) struct Chains {
     owners: [Owner; CHAINS],
-    /// How many are a hook's or are [`Owner::Leaving`].
+    /// The number of chains that are owned by a hook or are [`Owner::Retiring`].
     held: usize,
 }
 
 impl Chains {
-    /// All chains are free.
+    /// Makes the table with all chains free.
     pub(crate) const fn new() -> Self {
         Self {
-            owners: [Owner::Nobody(None); CHAINS],
+            owners: [Owner::Free(None); CHAINS],
             held: 0,
         }
     }
 
     /// Puts the programs of a hook into chains and returns the function that runs them.
     ///
-    /// `code` is the code of the hook's `count` programs, two at least, newest first. Gives up the
-    /// chains that the hook had and that are not used again. [`None`] if there are not enough.
+    /// `code` returns the code of each of the hook's `count` programs, at least two, newest first.
+    /// Releases the hook's previous chains, except those that it uses again. Returns [`None`] if
+    /// too few chains are free.
     ///
-    /// The hook's target has to be changed, to what this returns or to something else, and
-    /// [`settle`](Self::settle) be called then, before the lock is released. May sleep, for a grace
-    /// period if chains have just been given up.
+    /// The caller must then change the hook's target, to the returned function or to another one,
+    /// and call [`settle`](Self::settle) before it releases the lock. May sleep, for a grace period
+    /// if all free chains were released recently.
     pub(crate) fn place(
         &mut self,
         hook: usize,
@@ -65,7 +66,7 @@ impl Chains {
         let mut start = count.saturating_sub(MAX);
 
         self.release(hook);
-        // From the end, so that each chain is known to the one before.
+        // From the end, so that each chain can call the next one.
         let mut next = self.part(hook, (start..count).map(&code), None)?;
         while start > 0 {
             let end = start;
@@ -85,55 +86,57 @@ impl Chains {
         let len = functions.len() + usize::from(next.is_some());
         let slots = || Iterator::chain(functions.clone(), next);
         let same = |&i: &usize| {
-            self.owners[i] == Owner::Leaving && chain(i).len == len && chain(i).holds(slots())
+            self.owners[i] == Owner::Retiring && chain(i).len == len && chain(i).holds(slots())
         };
 
         if let Some(i) = (0..CHAINS).find(same) {
-            // No chain is leaving but this hook's.
+            // Only chains of this hook are retiring.
             self.owners[i] = Owner::Hook(hook);
             return Some(chain(i).run);
         }
         let i = self.free(len)?;
-        // SAFETY: Nobody has the chain. A program's code stays until a grace period has passed
-        // after its list was replaced, and by then the hook's target is another; chains stay.
+        // SAFETY: The chain is free. A program's code is freed after a grace period that begins
+        // when its list is replaced, and by then the hook has another target. Chains are never
+        // freed.
         unsafe { chain(i).fill(slots()) };
         self.owners[i] = Owner::Hook(hook);
         self.held += 1;
         Some(chain(i).run)
     }
 
-    /// Gives up a hook's chains, if it has any.
+    /// Releases a hook's chains, if it has any.
     ///
-    /// The hook's target has to be changed, and [`settle`](Self::settle) be called then, before the
-    /// lock is released.
+    /// The caller must then change the hook's target, and call [`settle`](Self::settle) before it
+    /// releases the lock.
     pub(crate) fn release(&mut self, hook: usize) {
         if self.held == 0 {
             return;
         }
         for owner in &mut self.owners {
             if *owner == Owner::Hook(hook) {
-                *owner = Owner::Leaving;
+                *owner = Owner::Retiring;
             }
         }
     }
 
-    /// The targets of all hooks are what they have to be: from now on no trampoline enters a chain
-    /// that was given up, and a grace period waits for those that are in it.
+    /// Frees released chains after a grace period, which waits for trampolines that are in them.
+    ///
+    /// Called after the target of the hook was changed, so no trampoline can enter these chains.
     pub(crate) fn settle(&mut self) {
         if self.held == 0 {
             return;
         }
         for owner in &mut self.owners {
-            if *owner == Owner::Leaving {
+            if *owner == Owner::Retiring {
                 self.held -= 1;
-                // SAFETY: An FFI call without requirements.
+                // SAFETY: An FFI call with no additional requirements.
                 let cookie = unsafe { bindings::start_poll_synchronize_rcu() };
-                *owner = Owner::Nobody(Some(cookie));
+                *owner = Owner::Free(Some(cookie));
             }
         }
     }
 
-    /// Finds a chain that nobody has, with this many slots or as few more as possible.
+    /// Finds a free chain with at least `len` slots, and as few more as possible.
     fn free(&self, len: usize) -> Option<usize> {
         let mut waiting = None;
 
@@ -142,9 +145,9 @@ impl Chains {
                 continue;
             }
             match owner {
-                Owner::Hook(_) | Owner::Leaving => {}
-                Owner::Nobody(None) => return Some(i),
-                Owner::Nobody(Some(cookie)) => {
+                Owner::Hook(_) | Owner::Retiring => {}
+                Owner::Free(None) => return Some(i),
+                Owner::Free(Some(cookie)) => {
                     // SAFETY: The cookie came from `start_poll_synchronize_rcu()`.
                     if unsafe { bindings::poll_state_synchronize_rcu(*cookie) } {
                         return Some(i);
@@ -160,14 +163,14 @@ impl Chains {
     }
 }
 
-/// What is in a slot that has no program.
+/// The target of an unused slot.
 extern "C" fn empty(_ctx: *const c_void, _insn: *const bindings::bpf_insn) -> c_uint {
     0
 }
 
-/// One of the chains, by its number, which must be in range.
+/// Returns the chain of a number, which must be less than [`CHAINS`].
 fn chain(number: usize) -> Chain {
-    // SAFETY: The table has `CHAINS` entries, which were written when the kernel was built.
+    // SAFETY: The table has `CHAINS` constant entries.
     let raw = unsafe {
         let table = &raw const bindings::krsi_chains;
         &*table.cast::<bindings::krsi_chain>().add(number)
@@ -179,7 +182,7 @@ fn chain(number: usize) -> Chain {
     }
 }
 
-/// What is known of a chain.
+/// A chain: a function, and the static calls that it makes.
 ///
 /// # Invariants
 ///
@@ -191,7 +194,7 @@ struct Chain {
 }
 
 impl Chain {
-    /// Whether the first slots have these functions.
+    /// Whether the first slots contain these functions.
     fn holds(&self, functions: impl Iterator<Item = Function>) -> bool {
         self.slots()
             .zip(functions)
@@ -206,15 +209,16 @@ impl Chain {
     /// be in it again.
     unsafe fn fill(&self, mut functions: impl Iterator<Item = Function>) {
         for slot in self.slots() {
-            // SAFETY: No trampoline is in the chain, says the caller, and the functions stay, as
-            // `empty` does.
+            // SAFETY: The caller guarantees that no trampoline is in the chain, and that the
+            // functions stay callable. `empty` is never freed.
             unsafe { slot.update(functions.next().unwrap_or(Some(empty))) };
         }
     }
 
     fn slots(&self) -> impl Iterator<Item = StaticCall<Function>> + '_ {
         (0..self.len).map(|slot| {
-            // SAFETY: By the type invariant.
+            // SAFETY: By the type invariant there are `len` slots, each with the key and the
+            // trampoline of one static call.
             unsafe {
                 let slot = &*self.slots.add(slot);
                 StaticCall::new(slot.key, slot.tramp.cast_const().cast())
@@ -223,9 +227,9 @@ impl Chain {
     }
 }
 
-/// The bodies of KUnit tests, which get the chains from who holds the lock: hooks may be using some.
+/// The bodies of KUnit tests. Their callers hold the lock, because hooks may be using chains.
 ///
-/// They report what does not hold as an error, since only tests themselves can use assertions.
+/// They return an error for a failed check, since only KUnit tests themselves can use assertions.
 #[cfg(CONFIG_SECURITY_KRSI_KUNIT_TEST)]
 pub(crate) mod tests {
     use super::*;
@@ -256,7 +260,7 @@ pub(crate) mod tests {
         7
     }
 
-    /// Programs that do nothing, and at last one that decides.
+    /// Programs that do nothing, followed by one that decides.
     fn ends_with_seven(count: usize) -> impl Fn(usize) -> Function {
         move |index| Some(if index == count - 1 { seven } else { empty })
     }
@@ -270,7 +274,7 @@ pub(crate) mod tests {
         chains.owners.iter().filter(|&&owner| owner == by).count()
     }
 
-    /// Lends the chains to a test, and takes back those that it has.
+    /// Calls a test with the chains, and releases those that it owns afterwards.
     fn borrow(chains: &mut Chains, test: impl FnOnce(&mut Chains) -> Result) -> Result {
         let held = chains.held;
         let result = test(chains);
@@ -285,12 +289,8 @@ pub(crate) mod tests {
         for count in [2, 3, 15, 16, 17, 31, 32, 61] {
             let needed = 1 + (count - 2) / (MAX - 1);
             let long = chains.owners[CHAINS - 4..].iter();
-            if long
-                .filter(|owner| matches!(owner, Owner::Nobody(_)))
-                .count()
-                < needed
-            {
-                // Hooks have the others.
+            if long.filter(|owner| matches!(owner, Owner::Free(_))).count() < needed {
+                // Hooks own the others.
                 check!(chains.held > 0);
                 continue;
             }
@@ -316,7 +316,7 @@ pub(crate) mod tests {
             let before = chains.owners;
             let count = count + 1;
             check!(run(chains.place(HOOK, count, ends_with_seven(count))) == Some(7));
-            check!(owned(chains, Owner::Leaving) == 1);
+            check!(owned(chains, Owner::Retiring) == 1);
             let kept = Iterator::zip(before.iter(), &chains.owners)
                 .filter(|(a, b)| **a == Owner::Hook(HOOK) && a == b);
             check!(kept.count() == 1);
@@ -337,16 +337,16 @@ pub(crate) mod tests {
             chains.release(HOOK);
             check!(chains.free(MAX) != Some(mine));
             chains.settle();
-            check!(owned(chains, Owner::Leaving) == 0);
+            check!(owned(chains, Owner::Retiring) == 0);
 
-            // As if the others had owners.
+            // Pretend that the others have owners.
             let before = chains.owners;
             for (i, owner) in chains.owners.iter_mut().enumerate() {
                 if i != mine {
                     *owner = Owner::Hook(OTHER);
                 }
             }
-            // Waits.
+            // This waits for a grace period.
             let (found, none) = (chains.free(MAX), chains.free(MAX + 1));
             chains.owners = before;
             check!(found == Some(mine));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What trampolines lay out for BPF programs.
+//! The frame of a trampoline, with the context of BPF programs.
 
 use core::{
     cell::Cell,
@@ -9,19 +9,21 @@ use core::{
 };
 use kernel::{bindings, bpf::RunCtx};
 
-/// The most words of arguments that any hook has; checked when the trampolines are instantiated.
+/// Limit on the argument words of a hook. Checked when the trampolines are instantiated.
 pub(crate) const MAX_WORDS: usize = 6;
 
-/// The context of BPF programs, as the verifier knows it, and before it the run context of a hook's
-/// only program, or of a chain.
+/// The context of BPF programs, in the verifier's layout, preceded by the run context of a hook's
+/// only program or of a chain.
 ///
-/// The context has the words of the arguments, then one for the return value of the program before,
-/// which is 0 or no other program would run. At index -1 is the number of argument words, of which
-/// programs are told the lower byte. The rest of that word is KRSI's: see [`Context`].
+/// The context contains the argument words, then one word for the return value of the previous
+/// program, which is always 0: otherwise no other program would run. The word at index -1 contains
+/// the number of argument words in its lower byte, which programs can read. KRSI uses the rest of
+/// that word: see [`Context`].
 #[repr(C)]
 pub(crate) struct Frame {
     run_ctx: RunCtx,
-    /// Written by [`Context::request_stub`], through the pointer that targets get.
+    /// The word before the context. [`Context::request_stub`] writes to it through the pointer that
+    /// targets get.
     meta: Cell<u64>,
     words: [MaybeUninit<u64>; MAX_WORDS + 1],
 }
@@ -49,7 +51,7 @@ impl Context<'_> {
     const STUB: u64 = 1 << 9;
     const HOOK_SHIFT: u32 = 16;
 
-    /// A constant that an instruction can have as its operand, which takes no register.
+    /// Packs the word before the context. Fits in an immediate operand, so it needs no register.
     const fn meta(hook: usize, void: bool, count: usize) -> u64 {
         assert!(count <= 0xff && hook < 1 << 15);
         (hook << Self::HOOK_SHIFT) as u64 | if void { Self::VOID } else { 0 } | count as u64
@@ -59,26 +61,25 @@ impl Context<'_> {
     ///
     /// # Safety
     ///
-    /// `ptr` must be the context of a frame of the current task, which lives for the lifetime of the
-    /// value.
+    /// `ptr` must be the context of a frame of the current task, which must outlive the value.
     #[inline(always)]
     pub(crate) unsafe fn from_raw(ptr: *const u64) -> Self {
         // INVARIANT: The caller passes the context of a frame of the current task.
         Self {
             ptr,
-            // SAFETY: The word before a context is in its frame, too.
+            // SAFETY: The word before a context is in the same frame.
             meta: unsafe { *ptr.sub(1) },
             _frame: PhantomData,
         }
     }
 
-    /// The pointer that programs get.
+    /// Returns the pointer that programs get.
     #[inline(always)]
     pub(crate) fn as_ptr(self) -> *const u64 {
         self.ptr
     }
 
-    /// The hook that the context was made for.
+    /// Returns the number of the hook.
     #[inline(always)]
     pub(crate) fn hook(self) -> usize {
         (self.meta >> Self::HOOK_SHIFT) as usize
@@ -90,9 +91,9 @@ impl Context<'_> {
         self.meta & Self::VOID != 0
     }
 
-    /// Has the trampoline call the hook's stub.
+    /// Requests the trampoline to call the hook's stub.
     ///
-    /// A return value cannot ask for that: an extension program may return any.
+    /// A return value cannot express this, because an extension program may return any value.
     pub(crate) fn request_stub(self) {
         // SAFETY: The word is in the frame of the context, in a `Cell`, and only the current task
         // accesses the frame.
@@ -101,7 +102,7 @@ impl Context<'_> {
 }
 
 impl Frame {
-    /// A frame for `count` words of arguments of a hook.
+    /// Makes a frame for `count` argument words of a hook.
     #[inline(always)]
     pub(crate) fn new(hook: usize, void: bool, count: usize) -> Self {
         let mut words = [MaybeUninit::uninit(); MAX_WORDS + 1];
@@ -113,14 +114,14 @@ impl Frame {
         }
     }
 
-    /// Puts an argument at word `at` and returns where the next one goes.
+    /// Puts an argument at word `at` and returns the word of the next one.
     #[inline(always)]
     pub(crate) fn put<T: Copy>(&mut self, at: usize, arg: T) -> usize {
         let next = at + words_of::<T>();
-        // BPF programs can load a word as a whole: no part is left undefined.
+        // BPF programs can load whole words, so no byte may be uninitialised.
         self.words[next - 1].write(0);
-        // SAFETY: `words_of` words from `at` hold a `T`; `next` is at most `MAX_WORDS`, which the
-        // caller checks when it is compiled.
+        // SAFETY: `words_of` words from `at` hold a `T`. `next` is at most `MAX_WORDS`, which the
+        // caller checks at compile time.
         unsafe {
             let word = self.words.as_mut_ptr().add(at).byte_add(offset::<T>());
             word.cast::<T>().write_unaligned(arg);
@@ -128,11 +129,11 @@ impl Frame {
         next
     }
 
-    /// Reads back what was put at word `at`, and says where the next argument is.
+    /// Reads the argument at word `at`. Also returns the word of the next one.
     #[inline(always)]
     pub(crate) fn take<T: Copy>(&self, at: usize) -> (T, usize) {
         let next = at + words_of::<T>();
-        // SAFETY: A `T` was put there; programs cannot write to their context.
+        // SAFETY: `put` has written a `T` there, and programs cannot write to their context.
         let arg = unsafe {
             let word = self.words.as_ptr().add(at).byte_add(offset::<T>());
             word.cast::<T>().read_unaligned()
@@ -140,16 +141,16 @@ impl Frame {
         (arg, next)
     }
 
-    /// The context of the frame's programs.
+    /// Returns the context of the frame's programs.
     #[inline(always)]
     pub(crate) fn ctx(&self) -> *const u64 {
-        // Derived from the whole, since programs look before the words too.
+        // Derived from the whole frame, since programs also read the word before the context.
         (&raw const *self)
             .wrapping_byte_add(offset_of!(Frame, words))
             .cast()
     }
 
-    /// The run context of the hook's only program, or of a chain.
+    /// Returns the run context of the hook's only program, or of a chain.
     #[inline(always)]
     pub(crate) fn run_ctx(&self) -> &RunCtx {
         &self.run_ctx
@@ -162,20 +163,21 @@ impl Frame {
     }
 }
 
-/// How many words an argument takes: one, or two for the few structures passed by value.
+/// Returns the number of words of an argument: one, or two for the few structures passed by value.
 pub(crate) const fn words_of<T>() -> usize {
     size_of::<T>().div_ceil(8)
 }
 
-/// Where in its first word an argument begins, in bytes.
+/// Returns the offset of an argument in its first word, in bytes.
 const fn offset<T>() -> usize {
     offset_of_size(size_of::<T>(), cfg!(target_endian = "big"))
 }
 
-/// Where in its first word an argument of `size` bytes begins, in bytes.
+/// Returns the offset of an argument of `size` bytes in its first word, in bytes.
 ///
-/// A program loads a narrow argument as a word, as from a register: the value is in the low-order
-/// bytes, which are the last ones on big-endian machines. Larger arguments are laid out as in memory.
+/// A program loads a narrow argument as a word, like a register. The value is in the low-order
+/// bytes, which are the last ones on big-endian machines. Larger arguments have their layout in
+/// memory.
 const fn offset_of_size(size: usize, big_endian: bool) -> usize {
     if big_endian && size < 8 {
         8 - size
@@ -189,7 +191,7 @@ const fn offset_of_size(size: usize, big_endian: bool) -> usize {
 mod tests {
     use super::*;
 
-    /// The last number that a hook can have.
+    /// The largest number of a hook.
     const LAST: usize = (1 << 15) - 1;
 
     fn context(frame: &Frame) -> Context<'_> {
@@ -251,7 +253,7 @@ mod tests {
         assert_eq!(frame.take::<bool>(1), (true, 2));
     }
 
-    /// What a program loads if `value`, of `SIZE` bytes, was put into a word.
+    /// Returns the word that a program loads if `value`, of `SIZE` bytes, was put into it.
     fn loaded<const SIZE: usize>(value: [u8; SIZE], big_endian: bool) -> u64 {
         let mut word = [0; 8];
         let at = offset_of_size(SIZE, big_endian);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A hook: what is known of it when the kernel is built, and which programs it has.
+//! A hook: its constants, and its programs.
 
 use crate::{frame::Frame, lock::Lists, programs::Programs};
 use core::ptr;
@@ -11,16 +11,17 @@ use kernel::{
     sync::rcu_tasks_trace::RcuTraceBox,
 };
 
-/// How many hooks this configuration has.
+/// The number of hooks in this configuration.
 pub(crate) const COUNT: usize = bindings::krsi_hook_KRSI_HOOK_COUNT as usize;
 
-/// What is known of a hook when the kernel is built.
+/// The constants of a hook.
 pub(crate) trait Hook {
-    /// The hook's place in the tables.
+    /// The hook's index in the tables.
     const INDEX: usize;
-    /// The verdict that lets the framework ask the next LSM. 0 for void hooks.
+    /// The verdict after which the framework calls the next LSM. 0 for void hooks.
     const DEFAULT: i32;
-    /// Whether the hook returns nothing, so that every program runs and none decides.
+    /// Whether the hook returns nothing. Then all programs run, and their return values are
+    /// ignored.
     const VOID: bool;
     /// The hook's `bpf_lsm_*()` stub, a function of the same type as the hook.
     const STUB: *const ();
@@ -41,9 +42,9 @@ pub(crate) trait Hook {
     unsafe fn call_sleepable_target(frame: &Frame) -> c_uint;
 }
 
-/// What a call of a hook has to do.
+/// The action of a hook's call.
 pub(crate) enum Current<'a> {
-    /// Nothing: no programs are attached.
+    /// Do nothing: no programs are attached.
     Nothing,
     /// Call the hook's stub, whose image runs the programs.
     Stub,
@@ -53,17 +54,18 @@ pub(crate) enum Current<'a> {
 
 /// The programs of a hook.
 ///
-/// All that decides what a call does is one pointer, which the call reads once. So each call sees
-/// one state of the hook, whatever is attached, detached or traced while it sleeps or is preempted.
+/// A call reads one pointer, once, which determines its action. So each call sees a consistent
+/// state of the hook, even if programs are attached or detached, or the hook is traced, while it
+/// sleeps or is preempted.
 pub(crate) struct State {
-    /// What calls do: a list, null, or [`STUB`].
+    /// The action of calls: a list, null, or [`STUB`].
     current: Atomic<*mut Programs>,
-    /// The list of all programs attached to the hook, or null; `current` too unless that is
-    /// [`STUB`].
-    all: Atomic<*mut Programs>,
+    /// The list of all programs that are attached to the hook, or null. Equal to `current`, unless
+    /// that is [`STUB`].
+    progs: Atomic<*mut Programs>,
 }
 
-/// Stands for [`Current::Stub`]: an address that no list has.
+/// Represents [`Current::Stub`]: an address that no list has.
 const STUB: *mut Programs = ptr::without_provenance_mut(1);
 
 /// The state of each hook.
@@ -75,15 +77,15 @@ impl State {
     const fn new() -> Self {
         Self {
             current: Atomic::new(ptr::null_mut()),
-            all: Atomic::new(ptr::null_mut()),
+            progs: Atomic::new(ptr::null_mut()),
         }
     }
 
-    /// What a call has to do.
+    /// Returns the action of a call.
     ///
     /// # Safety
     ///
-    /// For `'a` the caller must be in a critical section of RCU or of RCU Tasks Trace. It must not
+    /// For `'a`, the caller must be in a critical section of RCU or of RCU Tasks Trace. It must not
     /// access programs of the list unless the section is of the kind that the list
     /// [needs](Programs::sleepable).
     #[inline(always)]
@@ -97,32 +99,32 @@ impl State {
                 Current::Stub
             };
         }
-        // SAFETY: Neither null nor the stub, hence a published list, which is retired after it was
-        // replaced: the critical section keeps it.
+        // SAFETY: The pointer is neither null nor `STUB`, so it is a published list. Lists are
+        // retired after they were replaced, so the critical section keeps it alive.
         Current::List(unsafe { &*list })
     }
 
-    /// What a call has to do that came through the image of the hook's stub: never
-    /// [`Current::Stub`].
+    /// Returns the action of a call from the image of the hook's stub. Never [`Current::Stub`].
     ///
     /// # Safety
     ///
     /// As for [`Self::current`].
     #[inline(always)]
     pub(crate) unsafe fn traced_current<'a>(&self) -> Current<'a> {
-        // SAFETY: Null or a published list, which is retired after it was replaced: the critical
-        // section keeps it.
-        match unsafe { self.all.load(Acquire).as_ref() } {
+        // SAFETY: The pointer is null or a published list. Lists are retired after they were
+        // replaced, so the critical section keeps it alive.
+        match unsafe { self.progs.load(Acquire).as_ref() } {
             Some(list) => Current::List(list),
             None => Current::Nothing,
         }
     }
 
-    /// The programs attached to the hook, traced or not.
+    /// Returns the programs that are attached to the hook, whether it is traced or not.
     pub(crate) fn programs<'a>(&self, _: &'a Lists) -> Option<&'a Programs> {
-        // SAFETY: Null or a published list. Nobody retires it during `'a`, by the invariant of
-        // `Lists`. The links of all its programs are there: they detach them first, under the lock.
-        unsafe { self.all.load(Relaxed).as_ref() }
+        // SAFETY: The pointer is null or a published list, which by the invariant of `Lists` is not
+        // retired during `'a`. The links of its programs exist, since they detach the programs
+        // under the lock before they are freed.
+        unsafe { self.progs.load(Relaxed).as_ref() }
     }
 
     /// Whether calls go to the hook's stub.
@@ -130,9 +132,13 @@ impl State {
         self.current.load(Relaxed) == STUB
     }
 
-    /// Makes calls go to the hook's stub, or run the programs themselves.
+    /// Makes calls go to the hook's stub, or run the programs directly.
     pub(crate) fn set_traced(&self, traced: bool, _: &mut Lists) {
-        let list = if traced { STUB } else { self.all.load(Relaxed) };
+        let list = if traced {
+            STUB
+        } else {
+            self.progs.load(Relaxed)
+        };
 
         self.current.store(list, Release);
     }
@@ -140,15 +146,15 @@ impl State {
     /// Replaces the hook's list and retires the old one.
     pub(crate) fn replace(&self, new: Option<RcuTraceBox<Programs>>, lists: &mut Lists) {
         let new = new.map_or(ptr::null_mut(), RcuTraceBox::publish);
-        let old = self.all.load(Relaxed);
+        let old = self.progs.load(Relaxed);
 
-        self.all.store(new, Release);
+        self.progs.store(new, Release);
         if !self.traced(lists) {
             self.current.store(new, Release);
         }
         if !old.is_null() {
-            // SAFETY: The list was published when it became the hook's, and neither pointer has it
-            // any more, so that it is retired here only and no new reader finds it.
+            // SAFETY: The list was published when it was set. It was just removed from both
+            // pointers, so it is retired only here, and no new reader finds it.
             unsafe { RcuTraceBox::retire(old) };
         }
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The tables of hooks, in the order of `lsm_hook_defs.h`: one for the framework, one of facts.
+//! The tables of hooks, in the order of `lsm_hook_defs.h`: callbacks for the framework, and facts.
 
 use crate::{
     frame::Frame,
@@ -11,7 +11,7 @@ use kernel::{bindings, lsm, prelude::*, static_key::StaticKeyFalse};
 #[cfg(CONFIG_HAVE_STATIC_CALL)]
 use {crate::trampoline::Target, kernel::static_call::StaticCall};
 
-/// [`Hook`], for code that serves all hooks.
+/// The constants of [`Hook`], for code that handles all hooks.
 pub(crate) struct Facts {
     /// Name of the hook, without a prefix.
     pub(crate) name: &'static str,
@@ -21,10 +21,11 @@ pub(crate) struct Facts {
     pub(crate) void: bool,
     /// See [`Hook::STUB`].
     pub(crate) stub: *const (),
-    /// The static call in the trampoline: of a program, or of [`crate::trampoline::krsi_run_list`].
+    /// The static call in the trampoline. Its target is a program, a chain, or
+    /// [`crate::trampoline::krsi_run_list`].
     #[cfg(CONFIG_HAVE_STATIC_CALL)]
     pub(crate) target: StaticCall<Target>,
-    /// The static call in the trampoline for programs that sleep: of one, or of
+    /// The static call in the trampoline for sleepable programs. Its target is a program, or
     /// [`crate::trampoline::krsi_run_sleepable_list`].
     #[cfg(CONFIG_HAVE_STATIC_CALL)]
     pub(crate) sleepable_target: StaticCall<Target>,
@@ -34,13 +35,13 @@ pub(crate) struct Facts {
     pub(crate) sleepable_trampoline: *const (),
 }
 
-// SAFETY: Never written; the stub's address may be known to everyone.
+// SAFETY: Never written, and the pointers are only addresses of code.
 unsafe impl Sync for Facts {}
 
-/// Hooks at which no program may run, whatever the BPF core says.
+/// Hooks at which no program may run, even if the BPF core allows it.
 ///
-/// Before `file_alloc_security`, `init_file()` sets `f_cred`, and the framework `f_security`. The
-/// rest of the file is what the last file at the same address left: files are
+/// Before `file_alloc_security`, `init_file()` sets `f_cred`, and the framework sets `f_security`.
+/// The rest of the file is still that of the previous file at the same address: files are
 /// `SLAB_TYPESAFE_BY_RCU`, and not zeroed. So its pointers are not NULL but stale.
 const CLOSED: &[&str] = &["file_alloc_security"];
 
@@ -49,13 +50,14 @@ pub(crate) fn closed(hook: usize) -> bool {
     CLOSED.contains(&FACTS[hook].name)
 }
 
-/// The number of the hook that `func` is the stub of.
+/// Returns the number of the hook whose stub is `func`.
 pub(crate) fn by_stub(func: *const c_void) -> Option<usize> {
     FACTS.iter().position(|facts| facts.stub == func.cast())
 }
 
-/// The hooks at which a program of `hook` can run: it, and those whose programs can tail-call it,
-/// which have functions of the same type and programs at all. [`None`] if BTF is missing.
+/// Returns the hooks at which a program of `hook` can run: the hook itself, and those whose
+/// programs can tail-call it, which are the hooks of the same function type that are not closed.
+/// [`None`] if BTF is missing.
 ///
 /// May sleep.
 pub(crate) fn tail_callers(hook: usize) -> Option<impl Iterator<Item = usize>> {
@@ -68,7 +70,7 @@ pub(crate) fn tail_callers(hook: usize) -> Option<impl Iterator<Item = usize>> {
     })
 }
 
-/// The key that switches the framework's calls of a hook.
+/// Returns the static key that enables the framework's calls of a hook.
 pub(crate) fn key(hook: usize) -> Option<&'static StaticKeyFalse> {
     HOOKS[hook].active_key()
 }
@@ -108,12 +110,12 @@ macro_rules! hooks {
             }
         )*
 
-        /// What the framework calls: the trampoline of each hook.
-        // The framework writes it at boot, hence not in `.rodata`.
+        /// The callbacks for the framework: the trampoline of each hook.
+        // Not in `.rodata`, because the framework writes to it at boot.
         #[link_section = ".data..ro_after_init"]
         pub(crate) static HOOKS: [lsm::Hook; COUNT] = [$(
-            // SAFETY: The row and the callback are of the same hook, and the callback returns what
-            // programs may return there, or the hook's default.
+            // SAFETY: The row and the callback are of the same hook. The callback returns a value
+            // that programs may return at the hook, or the hook's default.
             unsafe {
                 lsm::Hook::new(
                     (&raw mut bindings::static_calls_table.$name).cast(),
@@ -152,11 +154,11 @@ macro_rules! hooks {
     };
 }
 
-/// Makes a static call with the context of a frame. Where there are none, calls the function that
-/// is right for every hook.
+/// Makes a static call with the context of a frame. Without static calls, calls the function that
+/// runs the list of any hook.
 ///
 /// Chains find the frame in `%r12`, which programs preserve: see `arch/x86/net/krsi_chain.S`. The
-/// second argument that targets have is not set: nobody looks at it.
+/// second argument of targets is not set, because they ignore it.
 #[cfg(all(CONFIG_HAVE_STATIC_CALL, CONFIG_X86_64))]
 macro_rules! call {
     ($tramp:ident or $list:ident, $frame:expr $(, $register:tt)?) => {{
@@ -185,7 +187,7 @@ macro_rules! call {
     };
 }
 
-/// The address of a trampoline, whose type the framework's union knows.
+/// The address of a trampoline, whose type is that of the hook's field in the framework's union.
 macro_rules! address_of {
     ($name:ident, $which:ident) => {{
         let options = bindings::security_list_options {
@@ -196,7 +198,7 @@ macro_rules! address_of {
     }};
 }
 
-/// What the framework calls for the programs of a hook: the trampoline, in most cases.
+/// The callback of a hook: the trampoline, except for `inode_init_security`.
 macro_rules! entry {
     (inode_init_security) => {
         inode_init_security
@@ -206,7 +208,7 @@ macro_rules! entry {
     };
 }
 
-/// Tells the two return types that hooks have apart.
+/// Whether a hook's return type is `void`. The other type is `int`.
 macro_rules! is_void {
     (void) => {
         true
@@ -221,11 +223,12 @@ include!(concat!(
     "/security/krsi/hooks_generated.rs"
 ));
 
-/// The trampoline, and then what programs have written to slots that last.
+/// Calls the trampoline, then stores the slots with an extended attribute, to which programs may
+/// have written.
 ///
 /// # Safety
 ///
-/// To be called by the LSM framework only.
+/// Only the LSM framework may call this.
 unsafe extern "C" fn inode_init_security(
     inode: *mut bindings::inode,
     dir: *mut bindings::inode,
@@ -254,7 +257,7 @@ unsafe extern "C" fn inode_init_security(
     }
 }
 
-/// Callbacks that no program sees: the ones that free the inode storage of BPF programs.
+/// Callbacks that run no programs: they free the inode storage of BPF programs.
 #[link_section = ".data..ro_after_init"]
 pub(crate) static STORAGE_HOOKS: [lsm::Hook; 1] = [
     // SAFETY: The row and the callback are of the same hook.

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Turns lsm_hook_defs.h into one invocation of the macro hooks!, with a line
- * for each hook: its name, its number, its BPF stub, keys and trampolines of its
- * static calls, what it returns, and the verdict it has by default. The argument
- * types come from bindgen.
+ * for each hook: its name, its number, its BPF stub, the keys and trampolines of
+ * its static calls, its return type, and its default verdict. The argument types
+ * come from bindgen.
  */
 
 #include <linux/errno.h>
 
-/* For void hooks; the C definition is no Rust expression. */
+/* For void hooks. The C definition is not a Rust expression. */
 #define LSM_RET_VOID 0
 
 #define LSM_HOOK(RET, DEFAULT, NAME, ...) \

@@ -2,28 +2,28 @@
 
 //! KRSI: Kernel Runtime Security Instrumentation.
 //!
-//! A security module whose decisions are BPF programs. Each LSM hook has a trampoline, a Rust
-//! function that packs the hook's arguments into a BPF context and runs the programs attached to
-//! the hook. See `Documentation/security/krsi.rst`.
+//! A security module that lets BPF programs decide. Each LSM hook has a trampoline, a Rust function
+//! that packs the hook's arguments into a BPF context and runs the programs attached to the hook.
+//! See `Documentation/security/krsi.rst`.
 //!
-//! - [`lsm`]: what the framework knows of KRSI, and its start
-//! - [`active`]: whether KRSI runs the programs
-//! - [`hook`]: a hook, and which programs it has
+//! - [`lsm`]: registration and initialisation
+//! - [`active`]: whether KRSI is the LSM that runs BPF programs
+//! - [`hook`]: a hook and its programs
 //! - [`hook_table`]: the tables of hooks
-//! - [`frame`]: what trampolines lay out for programs
-//! - [`trampoline`]: from a hook's call to a verdict
+//! - [`frame`]: the frame of a trampoline, with the context of programs
+//! - [`trampoline`]: runs the programs of a hook
 //! - [`programs`]: the list of programs of a hook
-//! - [`chain`]: several programs without a loop over the list
+//! - [`chain`]: direct calls of several programs, without a loop over the list
 //! - [`lock`]: the lock for all changes
-//! - [`attach`]: how the BPF core attaches and detaches programs
-//! - [`trace`]: hooks whose stubs other BPF programs trace
-//! - [`audit`]: decisions of programs in the audit stream
-//! - [`blob`]: bytes of programs in kernel objects, and the life cycle of these objects
-//! - [`boot`]: boot programs, from objects in the image to verified programs
-//! - [`exec`]: what programs can ask about a program that is about to run
+//! - [`attach`]: attaches and detaches programs, for the BPF core
+//! - [`trace`]: hooks whose stubs are traced by other BPF programs
+//! - [`audit`]: decisions of programs in the audit log
+//! - [`blob`]: storage for programs in kernel objects, and the life cycle of these objects
+//! - [`boot`]: programs that are part of the kernel image
+//! - [`exec`]: arguments and environment of a program that is about to run
 //! - [`path`]: paths for programs
-//! - [`refs`]: pointers that programs can read but not use
-//! - [`securityfs`]: what is in force, for people and tools
+//! - [`refs`]: trusted pointers for programs
+//! - [`securityfs`]: files in `/sys/kernel/security/krsi/`
 //! - [`text`]: texts in the memory of programs
 
 mod active;

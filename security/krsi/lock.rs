@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The lock that serialises all changes of all hooks, and what it protects.
+//! The lock that serialises all changes of all hooks, and the data that it protects.
 //!
-//! Functions that need the lock take the part of [`Protected`] that they are about, which only the
-//! holder of the lock can lend.
+//! Functions that need the lock borrow a part of [`Protected`], which proves that the caller holds
+//! the lock.
 
 #[cfg(CONFIG_HAVE_STATIC_CALL)]
 use crate::chain::Chains;
@@ -13,16 +13,16 @@ use kernel::{bindings, prelude::*, sync::GlobalGuard};
 kernel::sync::global_lock! {
     /// Serialises all changes of all hooks.
     ///
-    /// Taken under the lock of a trampoline, and over the locks of the jump label code.
+    /// Nests inside the lock of a trampoline. The locks of the jump label code nest inside it.
     // SAFETY: Initialised by `init` before first use.
     pub(crate) unsafe(uninit) static LOCK: Mutex<Protected> = Protected::new();
 }
 
-/// What the lock protects, besides the targets of static calls.
+/// The data that the lock protects. It also protects the targets of static calls.
 pub(crate) struct Protected {
     /// The lists of all hooks.
     pub(crate) lists: Lists,
-    /// Memory for shorter lists, for each hook.
+    /// Preallocated lists for each hook, for detaching programs.
     pub(crate) spares: [Spares; bindings::krsi_hook_KRSI_HOOK_COUNT as usize],
     /// The chains of all hooks.
     #[cfg(CONFIG_HAVE_STATIC_CALL)]
@@ -44,15 +44,15 @@ impl Protected {
 ///
 /// # Invariants
 ///
-/// The only value is the one that the lock protects. A list is replaced and retired by functions
-/// that borrow it mutably, so that no list goes away during a shared borrow.
+/// The only value is the one that the lock protects. Functions that replace and retire a list
+/// borrow the value mutably, so no list is retired during a shared borrow.
 pub(crate) struct Lists(());
 
 /// Initialises the lock.
 ///
 /// # Safety
 ///
-/// To be called once, at boot, before [`lock`].
+/// Must be called once, at boot, before [`lock`].
 #[link_section = ".init.text"]
 pub(crate) unsafe fn init() {
     // SAFETY: The caller calls this once.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the LSM framework knows of KRSI, and its start.
+//! Registration and initialisation of the security module.
 
 use crate::{active, blob, boot, hook, hook_table, lock, securityfs};
 use kernel::{
@@ -20,16 +20,16 @@ define_lsm!(KRSI {
     initcall_late: Some(load_boot_programs),
 });
 
-/// Starts KRSI. Called by the framework at boot, with one CPU and no other task.
+/// Initialises KRSI. Called by the framework at boot, with one CPU and no other task.
 // In `.init.text` because `security_add_hooks()` is.
 #[link_section = ".init.text"]
 extern "C" fn init() -> c_int {
-    // SAFETY: This is called once, before there is another task.
+    // SAFETY: This is called once, before another task exists.
     unsafe { lock::init() };
     // SAFETY: The tables are added once, by the module's initialiser, which is in `.init.text`.
     unsafe {
-        // Before the programs, which see what was inherited, what boot programs labelled, and what
-        // attributes have.
+        // These come before the programs, which find the slots that were inherited, labelled by
+        // boot programs, or read from attributes.
         kernel::lsm::add_hooks(&blob::INHERIT_HOOKS, &ID);
         kernel::lsm::add_hooks(&blob::ALLOC_HOOKS, &ID);
         kernel::lsm::add_hooks(&blob::XATTR_HOOKS, &ID);
@@ -37,7 +37,7 @@ extern "C" fn init() -> c_int {
         kernel::lsm::add_hooks(&hook_table::STORAGE_HOOKS, &ID);
     }
     for hook in &hook_table::HOOKS {
-        // The framework switched them on; a hook without programs is off.
+        // The framework has enabled all hooks. Hooks without programs are disabled.
         if let Some(key) = hook.active_key() {
             key.disable();
         }
@@ -53,7 +53,7 @@ extern "C" fn init() -> c_int {
     0
 }
 
-/// Makes the files in securityfs; what fails is logged and enforcement goes on without.
+/// Creates the files in securityfs. After an error, KRSI works without them.
 extern "C" fn init_securityfs() -> c_int {
     match securityfs::init() {
         Ok(()) => 0,
@@ -61,8 +61,8 @@ extern "C" fn init_securityfs() -> c_int {
     }
 }
 
-/// Loads the boot programs: once kfuncs are registered, which is as early as programs can be
-/// verified, and before there is user space.
+/// Loads the boot programs, after the kfuncs are registered and before user space exists. Programs
+/// cannot be verified earlier.
 extern "C" fn load_boot_programs() -> c_int {
     boot::load();
     0

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Paths for programs: whole ones, or an error that says why there is none.
+//! Paths for programs. The result is a whole path, or an error with the reason.
 //!
-//! The shims are in `kernel/bpf/krsi_path.c`; what the errors mean to a policy is in
+//! Implements the kfuncs in `kernel/bpf/krsi_path.c`. For the meaning of errors to a policy, see
 //! `Documentation/bpf/krsi-kfuncs-refs.rst`.
 
 use crate::hook_table;
@@ -17,22 +17,22 @@ use kernel::{
 
 /// Hooks that cannot sleep, but where paths are safe.
 ///
-/// A path takes `rename_lock` and `mount_lock` if it has to. A hook may be here if each of its
-/// callers is in process context and has no spinlock, as all callers of hooks that can sleep are.
-/// Those that are no hooks of this configuration are ignored.
+/// Writing a path may take `rename_lock` and `mount_lock`. So all callers of a hook in this list
+/// must be in process context and hold no spinlock, like callers of sleepable hooks. Hooks that
+/// this configuration does not have are ignored.
 const REVIEWED: &[&str] = &[
-    // System calls on a file, which wait for locks of the file or its inode.
+    // System calls on a file that sleep on locks of the file or its inode.
     "file_permission",
-    // Under mmap_lock, which is a semaphore.
+    // Called under mmap_lock, which is a semaphore.
     "file_mprotect",
     "mmap_backing_file",
-    // Path walks: under RCU alone at most.
+    // Path walks, at most under RCU.
     "inode_follow_link",
     "inode_permission",
-    // System calls, before what they wait for: vfs_listxattr(), dquot_quota_on().
+    // System calls that sleep later: in vfs_listxattr() and dquot_quota_on().
     "inode_listxattr",
     "quota_on",
-    // A descriptor in a message, before the target is locked.
+    // Transfer of a descriptor, before the target is locked.
     "binder_transfer_file",
 ];
 
@@ -43,9 +43,9 @@ fn reviewed(hook: usize) -> bool {
     sleepable || REVIEWED.contains(&hook_table::FACTS[hook].name)
 }
 
-/// Whether programs of a hook may ask for paths.
+/// Whether programs of a hook may call the kfuncs that write paths.
 ///
-/// It has to be safe at all hooks whose programs could tail-call them.
+/// Paths must be safe at all hooks whose programs could tail-call those of the hook.
 ///
 /// May sleep.
 ///
@@ -57,14 +57,14 @@ pub(crate) unsafe extern "C" fn krsi_path_allowed(hook: c_uint) -> bool {
     hook_table::tail_callers(hook as usize).is_some_and(|mut hooks| hooks.all(reviewed))
 }
 
-/// What a program asks for.
+/// The parsed `enum krsi_path_flags` of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Wanted {
-    /// From the root of the current task, rather than that of the mount namespace.
+    /// Start at the root of the current task instead of the root of the mount namespace.
     task_root: bool,
-    /// Where the file was, if it was deleted.
+    /// Return the former path of a deleted file.
     deleted: bool,
-    /// An error if an unprivileged user can have made the mount.
+    /// Fail if an unprivileged user can have created the mount.
     trusted_mount: bool,
 }
 
@@ -75,7 +75,7 @@ impl Wanted {
 
         const TRUSTED_MOUNT: u64 = bindings::krsi_path_flags_KRSI_PATH_TRUSTED_MOUNT as u64;
 
-        // Any user can have a root of its own in a user namespace.
+        // In a user namespace, any user can choose the root of a task.
         let chosen = TASK_ROOT | TRUSTED_MOUNT;
         if flags & !(TASK_ROOT | DELETED | TRUSTED_MOUNT) != 0 || flags & chosen == chosen {
             return Err(EINVAL);
@@ -88,11 +88,12 @@ impl Wanted {
     }
 }
 
-/// The memory of a program that a path goes to.
+/// Memory of a program that a path is written to.
 ///
 /// # Invariants
 ///
-/// It can be written to, is of at least one byte, and only the program cares what is in it.
+/// The memory can be written and has at least one byte. The kernel makes no decisions based on its
+/// content.
 struct Dst(Buffer);
 
 impl Dst {
@@ -108,13 +109,14 @@ impl Dst {
         Ok(Self(NonNull::slice_from_raw_parts(ptr, len as usize)))
     }
 
-    /// Moves what is from `start` to `end` to the front, and makes the rest zeroes, so that the
-    /// whole can be compared or be the key of a map. Returns how much was moved.
+    /// Moves the bytes from `start` to `end` to the front and zeroes the rest, so that programs can
+    /// compare the whole memory or use it as the key of a map. Returns the number of bytes moved.
     fn keep(&self, start: usize, end: usize) -> usize {
         let base = self.0.as_ptr().cast::<u8>();
         let end = end.min(self.0.len());
         let len = end.saturating_sub(start);
-        // SAFETY: Both ranges are in the buffer, by the invariant and the above.
+        // SAFETY: By the type invariant the buffer is writable. `len <= end` and `end` is at most
+        // its length, so both ranges are within the buffer.
         unsafe {
             core::ptr::copy(base.add(end - len), base, len);
             core::ptr::write_bytes(base.add(len), 0, self.0.len() - len);
@@ -122,7 +124,7 @@ impl Dst {
         len
     }
 
-    /// Leaves nothing, which is the empty string.
+    /// Zeroes the memory, which is the empty string.
     fn clear(&self) {
         self.keep(0, 0);
     }
@@ -148,7 +150,8 @@ fn write(path: &Path, dst: &Dst, wanted: Wanted) -> Result<usize> {
         path.absolute(dst.0)
     }
     .map_err(error)?;
-    // After: a mount that had a path was attached, and never gets into another namespace.
+    // Check after writing the path. A mount with a path was attached, and never moves to another
+    // namespace.
     if wanted.trusted_mount {
         match path.mount_owner() {
             MountOwner::Root => (),
@@ -157,14 +160,14 @@ fn write(path: &Path, dst: &Dst, wanted: Wanted) -> Result<usize> {
             MountOwner::None => return Err(ESTALE),
         }
     }
-    // After: a name that is there now was there before.
+    // Check after writing the path. A name that exists now also existed before.
     if !wanted.deleted && path.dentry().is_some_and(Dentry::is_deleted) {
         return Err(ENOENT);
     }
     Ok(dst.keep(start, dst.0.len().min(i32::MAX as usize)))
 }
 
-/// Answers a program: `dst` has a whole path, or is empty.
+/// Returns the value for the program. `dst` contains a whole path, or is zeroed on error.
 fn answer(dst: Result<Dst>, flags: u64, write: impl FnOnce(&Dst, Wanted) -> Result<usize>) -> i64 {
     let dst = match dst {
         Ok(dst) => dst,
@@ -181,12 +184,12 @@ fn answer(dst: Result<Dst>, flags: u64, write: impl FnOnce(&Dst, Wanted) -> Resu
 
 /// Writes the path of a file or directory to `dst`, with a NUL.
 ///
-/// Process context without spinlocks; does not sleep. Returns the length with the NUL, or an
-/// error: see krsi_path() in `kernel/bpf/krsi_path.c`.
+/// Process context without spinlocks. Does not sleep. Returns the length including the NUL, or an
+/// error: see `krsi_path()` in `kernel/bpf/krsi_path.c`.
 ///
 /// # Safety
 ///
-/// `path` must be valid, `dst` of `len` writable bytes.
+/// `path` must be valid. `len` bytes at `dst` must be writable.
 #[export]
 pub(crate) unsafe extern "C" fn krsi_write_path(
     path: *const bindings::path,
@@ -200,9 +203,10 @@ pub(crate) unsafe extern "C" fn krsi_write_path(
     answer(dst, flags, |dst, wanted| write(path, dst, wanted))
 }
 
-/// As [`krsi_write_path`], of `dentry` on the mount of `dir`.
+/// Like [`krsi_write_path`], for `dentry` on the mount of `dir`.
 ///
-/// `-EINVAL` too if it is of another filesystem. A name that nothing has yet is not deleted.
+/// Also returns `-EINVAL` if the dentry is on another filesystem. A negative dentry does not count
+/// as deleted.
 ///
 /// # Safety
 ///
@@ -215,7 +219,7 @@ pub(crate) unsafe extern "C" fn krsi_write_path_at(
     len: u32,
     flags: u64,
 ) -> i64 {
-    // SAFETY: The caller passes a valid path, a pinned entry and writable memory.
+    // SAFETY: The caller passes a valid path, a pinned dentry and writable memory.
     let (dir, dentry, dst) = unsafe {
         (
             Path::from_raw(dir),
@@ -231,7 +235,7 @@ pub(crate) unsafe extern "C" fn krsi_write_path_at(
     answer(dst, flags, write)
 }
 
-/// As [`krsi_write_path`], of the path by which a file was opened.
+/// Like [`krsi_write_path`], for the path by which a file was opened.
 ///
 /// # Safety
 ///
@@ -243,14 +247,14 @@ pub(crate) unsafe extern "C" fn krsi_write_file_path(
     len: u32,
     flags: u64,
 ) -> i64 {
-    // SAFETY: The caller passes a valid file, whose position is not touched, and writable memory.
+    // SAFETY: The caller passes a valid file, whose position is not accessed, and writable memory.
     let (file, dst) = unsafe { (File::from_raw_file(file), Dst::new(dst, len)) };
     let path = Path::of_file(file);
 
     answer(dst, flags, |dst, wanted| write(path, dst, wanted))
 }
 
-/// As [`krsi_write_path`], of the file that is being executed.
+/// Like [`krsi_write_path`], for the file that is being executed.
 ///
 /// # Safety
 ///
@@ -272,7 +276,7 @@ mod tests {
     use super::*;
 
     fn dst(bytes: &mut [u8]) -> Result<Dst> {
-        // SAFETY: The tests use it while they have the bytes.
+        // SAFETY: The tests use the value while they own the bytes.
         unsafe { Dst::new(bytes.as_mut_ptr().cast(), bytes.len() as u32) }
     }
 
@@ -287,7 +291,7 @@ mod tests {
             assert_eq!(Wanted::parse(flag).is_ok(), known);
             assert_eq!(Wanted::parse(flag | deleted).is_ok(), known);
         }
-        // One who is told the path from a root that users choose is told nothing of mounts.
+        // A path from the task's root cannot be trusted, since users choose that root.
         assert!(Wanted::parse(root | mount).is_err());
         assert!(Wanted::parse(root | mount | deleted).is_err());
         let none = Wanted {
@@ -344,14 +348,14 @@ mod tests {
         assert_eq!(allowed("file_open"), Some(true));
         assert_eq!(allowed("bprm_check_security"), Some(true));
         assert_eq!(allowed("file_permission"), Some(true));
-        // The path is that of another file.
+        // The path is still that of another file.
         assert_eq!(allowed("file_alloc_security"), Some(false));
-        // Under the lock of the signal's owner, and with interrupts disabled.
+        // Called under the lock of the signal's owner, and with interrupts disabled.
         assert_eq!(allowed("file_set_fowner"), Some(false));
         assert_eq!(allowed("file_send_sigiotask"), Some(false));
         assert_eq!(allowed("task_kill"), Some(false));
         assert_eq!(allowed("capable"), Some(false));
-        // It can sleep, but one that runs in softirqs has its type.
+        // The hook can sleep, but another hook of the same type runs in softirqs.
         if let Some(allowed) = allowed("netlink_send") {
             assert!(!allowed);
         }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The programs of a hook: lists that do not change, and are replaced as a whole.
+//! The programs of a hook: immutable lists, which are replaced as a whole.
 //!
-//! A call runs all programs of the list that it finds, also those that are detached meanwhile. If
-//! it passed over them, a call that sleeps could miss both a program that denies and another that
-//! was attached in its place.
+//! A call runs all programs of the list that it finds, including those that are detached during the
+//! call. If it skipped them, a call that sleeps could miss both a program that denies and the
+//! program that replaces it.
 
 use core::ptr::NonNull;
 #[cfg(CONFIG_HAVE_STATIC_CALL)]
@@ -19,17 +19,17 @@ use kernel::{
 /// One attachment of one program.
 pub(crate) struct Attachment {
     prog: NonNull<bindings::bpf_prog>,
-    /// A reference on the program, if the attachment has been in a list that needs it.
+    /// A reference to the program, if the attachment has been in a list that needs one.
     held: SetOnce<ARef<Prog>>,
-    /// What the BPF core knows the attachment by. Not dereferenced.
+    /// The BPF core's node of the attachment. Never dereferenced.
     node: *mut bindings::bpf_tramp_node,
     /// See [`TrampNode::cookie`].
     pub(crate) cookie: u64,
 }
 
-// SAFETY: `prog` is of a type that is `Send`; `node` is only compared.
+// SAFETY: `prog` points to a `Prog`, which is `Send`. `node` is only compared.
 unsafe impl Send for Attachment {}
-// SAFETY: `prog` is of a type that is `Sync`; `node` is only compared.
+// SAFETY: `prog` points to a `Prog`, which is `Sync`. `node` is only compared.
 unsafe impl Sync for Attachment {}
 
 /// The programs of a hook, in the order in which they run: newest first.
@@ -38,26 +38,27 @@ unsafe impl Sync for Attachment {}
 ///
 /// A reader of a published list holds the lock, or is in a critical section of RCU, or of RCU Tasks
 /// Trace if [`sleepable`](Self::sleepable) is true. Each program of the list lives until the end of
-/// such a section: after a program was detached, the BPF core waits for a grace period of RCU, or of
-/// RCU Tasks Trace if the program may sleep, before it frees the program, and the other programs of
-/// a list with some that may sleep are held.
+/// such a section. After a program was detached, the BPF core waits for a grace period before it
+/// frees the program: one of RCU Tasks Trace if the program may sleep, otherwise one of RCU. If
+/// some programs of a list may sleep, the list holds references to the others.
 pub(crate) struct Programs {
     attached: KVec<Arc<Attachment>>,
     sleepable: bool,
-    /// The next of the [`Spares`], if this is one of them.
+    /// The next list of the [`Spares`], if this is one of them.
     next: Option<RcuTraceBox<Programs>>,
 }
 
-/// Memory for the lists that a hook has after programs are detached.
+/// Preallocated lists for a hook, so that detaching programs cannot fail.
 ///
 /// # Invariants
 ///
-/// For a hook with `n` programs there are `n - 1` lists, of which the first has room for `n - 1`
+/// For a hook with `n` programs there are `n - 1` lists. The first has capacity for `n - 1`
 /// programs, the next for one fewer, and so on.
 pub(crate) struct Spares(Option<RcuTraceBox<Programs>>);
 
 impl Attachment {
-    /// Attaches the program of `node`, whose link has a reference on it until it is detached.
+    /// Makes an attachment of the program of `node`, whose link holds a reference to it until it is
+    /// detached.
     fn new(node: TrampNode) -> Result<Self> {
         Ok(Self {
             prog: NonNull::new(node.prog()).ok_or(EINVAL)?,
@@ -67,20 +68,20 @@ impl Attachment {
         })
     }
 
-    /// The program.
+    /// Returns the program.
     #[inline(always)]
     pub(crate) fn prog(&self) -> &Prog {
-        // SAFETY: Whoever borrows the attachment borrows it from a list, whose type invariant keeps
-        // the program.
+        // SAFETY: Attachments are borrowed from lists. By the invariant of `Programs`, the program
+        // lives as long as the list is borrowed.
         unsafe { Prog::from_raw(self.prog.as_ptr()) }
     }
 
-    /// The node, to report to the BPF core.
+    /// Returns the BPF core's node.
     pub(crate) fn node(&self) -> *mut bindings::bpf_tramp_node {
         self.node
     }
 
-    /// Keeps the program until the last list that has the attachment is freed.
+    /// Takes a reference to the program, until the last list with the attachment is freed.
     fn hold(&self) {
         if self.held.as_ref().is_none() {
             self.held.populate(self.prog().into());
@@ -89,7 +90,7 @@ impl Attachment {
 }
 
 impl Programs {
-    /// An empty list with room for some programs.
+    /// Allocates an empty list with capacity for `count` programs.
     fn with_room(count: usize) -> Result<RcuTraceBox<Self>> {
         let list = Self {
             attached: KVec::with_capacity(count, GFP_KERNEL)?,
@@ -100,7 +101,7 @@ impl Programs {
         RcuTraceBox::new(list, GFP_KERNEL)
     }
 
-    /// Puts attachments into an empty list, which has room for them.
+    /// Adds attachments to an empty list, which must have capacity for them.
     fn fill<'a>(&mut self, attachments: impl Iterator<Item = &'a Arc<Attachment>>) {
         for attachment in attachments {
             let pushed = self.attached.push_within_capacity(attachment.clone());
@@ -109,16 +110,16 @@ impl Programs {
             self.sleepable |= attachment.prog().sleepable();
         }
         if self.sleepable {
-            // A reader that sleeps does not hold up the grace period of RCU after which the BPF core
-            // frees programs that do not.
+            // A reader that sleeps does not delay RCU grace periods, after which the BPF core frees
+            // programs that do not sleep.
             for attachment in self.attached.iter().filter(|a| !a.prog().sleepable()) {
                 attachment.hold();
             }
         }
     }
 
-    /// Makes the list with the program of `node` before those of `old`, and the memory to detach
-    /// one, unless it is the only one.
+    /// Makes a list with the program of `node` before those of `old`. Also returns a spare list,
+    /// for detaching a program, unless the program is the only one.
     pub(crate) fn attach(
         old: Option<&Programs>,
         node: TrampNode,
@@ -135,8 +136,8 @@ impl Programs {
         Ok((new, spare))
     }
 
-    /// Makes the list without the attachment of a node, in the first of the hook's [`Spares`].
-    /// [`None`] if it is empty.
+    /// Makes a list without the attachment of a node, in the first of the hook's [`Spares`].
+    /// Returns [`None`] if the list would be empty.
     pub(crate) fn detach(
         &self,
         node: *mut bindings::bpf_tramp_node,
@@ -149,32 +150,32 @@ impl Programs {
         Some(new)
     }
 
-    /// Whether any of the programs may sleep, which decides what readers need.
+    /// Whether any of the programs may sleep. Then readers need RCU Tasks Trace instead of RCU.
     #[inline(always)]
     pub(crate) fn sleepable(&self) -> bool {
         self.sleepable
     }
 
-    /// The attachments, in the order in which they run.
+    /// Returns the attachments, in the order in which they run.
     #[inline(always)]
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Attachment> + '_ {
         self.attached.iter().map(|attachment| &**attachment)
     }
 
-    /// How many programs there are.
+    /// Returns the number of programs.
     pub(crate) fn len(&self) -> usize {
         self.attached.len()
     }
 
-    /// Whether calling the programs one after the other is all that there is to do: all are
-    /// compiled, none has a cookie, and either none or the only one sleeps.
+    /// Whether the programs can be called directly, without the list: all are compiled, none has a
+    /// cookie, and none may sleep unless it is the only one.
     #[cfg(CONFIG_HAVE_STATIC_CALL)]
     pub(crate) fn callable(&self) -> bool {
         (!self.sleepable || self.len() == 1)
             && self.iter().all(|a| a.cookie == 0 && a.prog().compiled())
     }
 
-    /// The code of one of the programs.
+    /// Returns the code of a program.
     #[cfg(CONFIG_HAVE_STATIC_CALL)]
     pub(crate) fn function(&self, index: usize) -> Function {
         self.attached[index].prog().func()
@@ -182,12 +183,12 @@ impl Programs {
 }
 
 impl Spares {
-    /// Those of a hook without programs.
+    /// Makes the empty set, for a hook without programs.
     pub(crate) const fn new() -> Self {
         Self(None)
     }
 
-    /// Adds what [`Programs::attach`] made.
+    /// Adds a list from [`Programs::attach`].
     pub(crate) fn push(&mut self, spare: Option<RcuTraceBox<Programs>>) {
         if let Some(mut spare) = spare {
             spare.next = self.0.take();
@@ -195,7 +196,7 @@ impl Spares {
         }
     }
 
-    /// Takes the first for [`Programs::detach`].
+    /// Removes the first list, for [`Programs::detach`].
     pub(crate) fn pop(&mut self) -> Option<RcuTraceBox<Programs>> {
         let mut spare = self.0.take()?;
 
@@ -210,7 +211,7 @@ mod tests {
     use super::*;
     use kernel::{error::from_err_ptr, sync::rcu, sync::rcu_tasks_trace};
 
-    /// A program that the kernel made, with the link and node to attach it by.
+    /// A program that the kernel created, with a link and a node to attach it.
     struct Fake {
         prog: *mut bindings::bpf_prog,
         link: KBox<bindings::bpf_link>,
@@ -219,12 +220,12 @@ mod tests {
 
     impl Fake {
         fn new(cookie: u64) -> Result<Self> {
-            // SAFETY: FFI call without requirements; a null pointer becomes an error.
+            // SAFETY: An FFI call with no additional requirements.
             let prog = from_err_ptr(unsafe { bindings::bpf_prog_alloc(1, 0) })?;
             if prog.is_null() {
                 return Err(ENOMEM);
             }
-            // SAFETY: The program was just made, with no reference yet.
+            // SAFETY: The program was just created, with no reference yet.
             unsafe { bindings::bpf_prog_inc(prog) };
             let mut link = KBox::new(bindings::bpf_link::default(), GFP_KERNEL)?;
             link.prog = prog;
@@ -234,15 +235,15 @@ mod tests {
             Ok(Self { prog, link, node })
         }
 
-        /// As if it had been compiled.
+        /// Marks the program as compiled.
         fn compiled(self) -> Self {
-            // SAFETY: The program is the fake's own.
+            // SAFETY: The program is owned by the fake, and not attached yet.
             unsafe { (*self.prog).set_jited(1) };
             self
         }
 
         fn sleepable(self) -> Self {
-            // SAFETY: The program is the fake's own.
+            // SAFETY: The program is owned by the fake, and not attached yet.
             unsafe { (*self.prog).set_sleepable(1) };
             self
         }
@@ -253,7 +254,7 @@ mod tests {
             unsafe { TrampNode::from_raw(&raw mut *self.node) }
         }
 
-        /// How many references the program has.
+        /// Returns the number of references to the program.
         fn references(&self) -> i64 {
             // SAFETY: The program is valid, and so is its `aux`.
             unsafe { core::ptr::read_volatile(&raw const (*(*self.prog).aux).refcnt.counter) }
@@ -263,8 +264,8 @@ mod tests {
     impl Drop for Fake {
         fn drop(&mut self) {
             rcu::synchronize_rcu();
-            // SAFETY: Readers are gone, so that there is nothing to run and no compiled code to free.
-            // Lists that are retired have references of their own.
+            // SAFETY: All readers have finished, so the program does not run, and it has no
+            // compiled code to free. Retired lists own their references.
             unsafe {
                 (*self.prog).set_jited(0);
                 bindings::bpf_prog_put(self.prog);
@@ -296,7 +297,7 @@ mod tests {
 
             self.list = new.map_or(core::ptr::null_mut(), RcuTraceBox::publish);
             if !old.is_null() {
-                // SAFETY: It was published, and is replaced now.
+                // SAFETY: The list was published, and was just replaced.
                 unsafe { RcuTraceBox::retire(old) };
             }
         }
@@ -316,7 +317,7 @@ mod tests {
             self.replace(new);
         }
 
-        /// How many spares there are; checks that they have the room that they must have.
+        /// Returns the number of spares, and checks their capacities.
         fn spares(&self) -> usize {
             let mut left = self.list().map_or(0, |list| list.len());
             let mut count = 0;
@@ -363,7 +364,7 @@ mod tests {
         let mut owner = Owner::new();
         owner.attach(&mut a)?;
         owner.attach(&mut b)?;
-        // A reader that sleeps keeps the list that it found.
+        // The reader keeps the list that it found.
         let reader = rcu_tasks_trace::Guard::new();
         let seen = owner.list;
         owner.attach(&mut c)?;
@@ -428,7 +429,7 @@ mod tests {
         Ok(())
     }
 
-    /// How many programs could be called without looking at the list, if they could.
+    /// Returns the number of programs, if they can be called without the list.
     #[cfg(CONFIG_HAVE_STATIC_CALL)]
     fn callable(owner: &Owner) -> Option<usize> {
         owner
@@ -473,7 +474,7 @@ mod tests {
         owner.attach(&mut sleepable)?;
         assert!(owner.list().is_some_and(|list| list.sleepable()));
         owner.detach(&mut sleepable);
-        // It would be the target of the trampoline for programs that sleep otherwise.
+        // Otherwise the remaining program would become a target of the sleepable trampoline.
         assert!(owner.list().is_some_and(|list| !list.sleepable()));
         assert_eq!(callable(&owner), Some(1));
         owner.detach(&mut atomic);

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Pointers that programs can read but not use: the bodies of the kfuncs that give them usable
-//! ones.
+//! Trusted pointers for programs, where the verifier does not trust those that a program reads.
 //!
-//! The shims are in `kernel/bpf/krsi_refs.c`. What they are for, and what the verifier makes of
-//! their results, is in `Documentation/bpf/krsi-kfuncs-refs.rst`.
+//! Implements the kfuncs in `kernel/bpf/krsi_refs.c`. For their purpose, and the verifier's view of
+//! their results, see `Documentation/bpf/krsi-kfuncs-refs.rst`.
 
 use crate::hook_table;
 use core::ptr::{null, null_mut, NonNull};
@@ -19,12 +18,11 @@ use kernel::{
     task::Task,
 };
 
-/// Hooks of files that have no path and no inode yet, or any more, where the verifier thinks that
-/// they have.
+/// Hooks whose files may have no path and no inode, although the verifier assumes that they do.
 ///
-/// At `file_alloc_security` both are those of another file, which may be freed: see
-/// [`hook_table::closed`]. So they are at `file_free_security` if an LSM has refused the file at the
-/// former.
+/// At `file_alloc_security`, both are those of another file and may be freed: see
+/// [`hook_table::closed`]. The same is true at `file_free_security` if an LSM has rejected the file
+/// at the former.
 const UNFINISHED: &[&str] = &[
     "backing_file_alloc",
     "backing_file_free",
@@ -32,12 +30,12 @@ const UNFINISHED: &[&str] = &[
     "file_free_security",
 ];
 
-/// Hooks of files whose `f_mode` may be that of another file, as [`UNFINISHED`] says.
+/// Hooks whose files may have the `f_mode` of another file: see [`UNFINISHED`].
 const NO_MODE: &[&str] = &["file_alloc_security", "file_free_security"];
 
-/// Whether programs of a hook may ask for what files and directories lead to.
+/// Whether programs of a hook may call kfuncs that follow pointers of files and directories.
 ///
-/// They can be tail-called from no hook where that may be gone. May sleep.
+/// True if no program of an [`UNFINISHED`] hook can tail-call them. May sleep.
 ///
 /// # Safety
 ///
@@ -49,7 +47,7 @@ pub(crate) unsafe extern "C" fn krsi_find_allowed(hook: c_uint) -> bool {
     })
 }
 
-/// Whether `f_mode` of the files of a hook is their own. Any context.
+/// Whether `f_mode` of a hook's files is initialised. Any context.
 ///
 /// # Safety
 ///
@@ -59,7 +57,7 @@ pub(crate) unsafe extern "C" fn krsi_file_mode_known(hook: c_uint) -> bool {
     !NO_MODE.contains(&hook_table::FACTS[hook as usize].name)
 }
 
-/// Whether the files of a hook may have no path and no inode yet, or any more. Any context.
+/// Whether a hook's files may have no path and no inode. Any context.
 ///
 /// # Safety
 ///
@@ -77,9 +75,9 @@ unsafe fn task<'a>(task: *mut bindings::task_struct) -> &'a Task {
     unsafe { &*task.cast() }
 }
 
-/// Takes a reference on the real parent of a task.
+/// Takes a reference to the real parent of a task.
 ///
-/// Any context. Returns null if the task is being made or was reaped, or its parent is.
+/// Any context. Returns null if the task is being created or was reaped, or its parent was.
 ///
 /// # Safety
 ///
@@ -88,13 +86,13 @@ unsafe fn task<'a>(task: *mut bindings::task_struct) -> &'a Task {
 pub(crate) unsafe extern "C" fn krsi_get_real_parent(
     p: *mut bindings::task_struct,
 ) -> *mut bindings::task_struct {
-    // SAFETY: The caller passes a task that stays during the call.
+    // SAFETY: The caller passes a task that is valid during the call.
     rcu_refs::real_parent(unsafe { task(p) }).map_or(null_mut(), RcuTask::into_raw)
 }
 
-/// Takes a reference on the leader of a task's thread group.
+/// Takes a reference to the leader of a task's thread group.
 ///
-/// Any context. Returns null if the task is being made or was reaped.
+/// Any context. Returns null if the task is being created or was reaped.
 ///
 /// # Safety
 ///
@@ -103,13 +101,13 @@ pub(crate) unsafe extern "C" fn krsi_get_real_parent(
 pub(crate) unsafe extern "C" fn krsi_get_group_leader(
     p: *mut bindings::task_struct,
 ) -> *mut bindings::task_struct {
-    // SAFETY: The caller passes a task that stays during the call.
+    // SAFETY: The caller passes a task that is valid during the call.
     rcu_refs::group_leader(unsafe { task(p) }).map_or(null_mut(), RcuTask::into_raw)
 }
 
-/// Takes a reference on the objective credentials of a task.
+/// Takes a reference to the objective credentials of a task.
 ///
-/// Any context. Returns null if the task has none any more.
+/// Any context. Returns null if the task no longer has any.
 ///
 /// # Safety
 ///
@@ -118,14 +116,14 @@ pub(crate) unsafe extern "C" fn krsi_get_group_leader(
 pub(crate) unsafe extern "C" fn krsi_get_task_cred(
     p: *mut bindings::task_struct,
 ) -> *const bindings::cred {
-    // SAFETY: The caller passes a task that stays during the call.
+    // SAFETY: The caller passes a task that is valid during the call.
     rcu_refs::real_cred(unsafe { task(p) })
         .map_or(null(), |cred| ARef::into_raw(cred).as_ptr().cast())
 }
 
-/// Gives a reference on credentials back.
+/// Drops a reference to credentials.
 ///
-/// Any context: what was the last reference is freed after a grace period, from elsewhere.
+/// Any context: after the last reference is dropped, RCU frees the credentials.
 ///
 /// # Safety
 ///
@@ -133,42 +131,42 @@ pub(crate) unsafe extern "C" fn krsi_get_task_cred(
 #[export]
 pub(crate) unsafe extern "C" fn krsi_put_cred(cred: *const bindings::cred) {
     if let Some(cred) = NonNull::new(cred.cast_mut()) {
-        // SAFETY: The caller gives the reference up; `Credential` is transparent.
+        // SAFETY: The caller gives up its reference. `Credential` is transparent.
         drop(unsafe { ARef::<Credential>::from_raw(cred.cast()) });
     }
 }
 
-/// A directory entry that RCU alone keeps.
+/// Converts a dentry to one that is only protected by RCU.
 fn unpinned(dentry: Option<&Dentry>) -> *const bindings::krsi_dentry {
     dentry.map_or(null(), |dentry| dentry.as_ptr().cast())
 }
 
-/// Finds the directory that an entry is in.
+/// Finds the parent of a dentry.
 ///
-/// Returns null at the root of a filesystem, and for what is in no directory.
+/// Returns null at the root of a filesystem, and for files that are in no directory.
 ///
 /// # Safety
 ///
-/// To be called in an RCU read-side critical section, which keeps the result. `dentry` must be
-/// pinned, or have been found in that section by this function or by [`krsi_find_dentry`].
+/// The caller must be in an RCU read-side critical section, which keeps the result alive. `dentry`
+/// must be pinned, or have been found in that section by this function or by [`krsi_find_dentry`].
 #[export]
 pub(crate) unsafe extern "C" fn krsi_find_parent(
     dentry: *const bindings::dentry,
 ) -> *const bindings::krsi_dentry {
     let guard = rcu::read_lock();
-    // SAFETY: The caller's critical section keeps the entry.
+    // SAFETY: The caller's critical section, or a reference, keeps the dentry alive.
     unpinned(unsafe { Dentry::from_raw(dentry) }.parent(&guard))
 }
 
-/// Finds the directory entry of a path.
+/// Finds the dentry of a path.
 ///
-/// Returns null for pipes, sockets and the like, whose entries RCU does not keep, and where no file
-/// was opened yet.
+/// Returns null for pipes, sockets and other files whose dentries are not freed by RCU, and for
+/// files that were not opened yet.
 ///
 /// # Safety
 ///
-/// To be called in an RCU read-side critical section, which keeps the result. `path` must be
-/// pinned.
+/// The caller must be in an RCU read-side critical section, which keeps the result alive. `path`
+/// must be pinned.
 #[export]
 pub(crate) unsafe extern "C" fn krsi_find_dentry(
     path: *const bindings::path,
@@ -182,14 +180,14 @@ pub(crate) unsafe extern "C" fn krsi_find_dentry(
 ///
 /// # Safety
 ///
-/// To be called in an RCU read-side critical section, which keeps the result. `inode` must be
-/// pinned or have been found in that section.
+/// The caller must be in an RCU read-side critical section, which keeps the result alive. `inode`
+/// must be pinned or have been found in that section.
 #[export]
 pub(crate) unsafe extern "C" fn krsi_find_sb(
     inode: *const bindings::inode,
 ) -> *const bindings::super_block {
-    // SAFETY: The caller keeps the inode; the field does not change after the allocation.
-    // Superblocks are freed after a grace period that begins when their last inode is gone.
+    // SAFETY: The caller keeps the inode alive. The field does not change after the allocation.
+    // Superblocks are freed after a grace period that begins when their last inode was freed.
     unsafe { (*inode).i_sb }
 }
 

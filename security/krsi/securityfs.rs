@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `/sys/kernel/security/krsi/`: what is in force, for people and tools.
+//! Files in `/sys/kernel/security/krsi/`.
 //!
-//! The formats are ABI: see `Documentation/admin-guide/LSM/krsi.rst`. Lines and fields are only
-//! ever added, at the end, and the version counts what breaks.
+//! The formats are ABI: see `Documentation/admin-guide/LSM/krsi.rst`. New lines and fields are
+//! added at the end. Incompatible changes increase the version.
 
 use crate::{attach, blob, boot, exec, hook, hook_table, lock::lock};
 use kernel::{
@@ -14,18 +14,18 @@ use kernel::{
     seq_file::{seq_print, SeqFile},
 };
 
-/// Version of the formats below and of what programs can rely on.
+/// Version of the file formats and of the interface for programs.
 const ABI_VERSION: u32 = 1;
 
-/// What this build can do, for tools that have to know.
+/// Features of this build, for tools.
 const FEATURES: &str = "bpf_lsm cgroup sleepable tracing counters exec_args blobs boot";
 
-/// Makes the files. Called once, at boot.
+/// Creates the files. Called once, at boot.
 pub(crate) fn init() -> Result {
     let dir = Dir::new(c"krsi")?;
 
     dir.file::<Version>(c"version", 0o444)?;
-    // Which programs guard a system is not for everyone.
+    // Unprivileged users must not learn which programs are attached.
     dir.file::<Status>(c"status", 0o400)?;
     dir.file::<Hooks>(c"hooks", 0o400)?;
     dir.file::<Boot>(c"boot", 0o400)?;
@@ -55,7 +55,7 @@ impl Show for Status {
         let guard = lock();
         let (programs, hooked) = attach::totals(&guard.lists);
 
-        // The directory exists only where KRSI is active.
+        // The directory exists only if KRSI is active.
         seq_print!(m, "lsm krsi\nactive 1\n");
         seq_print!(m, "hooks {}\n", hook::COUNT);
         seq_print!(m, "hooks_attached {hooked}\nprograms {programs}\n");
@@ -93,7 +93,7 @@ impl Show for Hooks {
             let list = hook::STATE[hook].programs(&guard.lists);
             for attachment in list.iter().flat_map(|list| list.iter()) {
                 let prog = attachment.prog();
-                // Only the shims of programs attached to cgroups have no id.
+                // Only the shims of programs that are attached to cgroups have no id.
                 if prog.id() == 0 {
                     seq_print!(m, "{separator}0:cgroup");
                 } else {
@@ -137,7 +137,7 @@ impl Show for Blobs {
 }
 
 impl Command for Blobs {
-    // What labels mean is the policy's.
+    // Slots contain the labels of policies.
     const CAPABILITY: u32 = bindings::CAP_MAC_ADMIN;
 
     fn command(line: &[u8]) -> Result {
@@ -155,7 +155,7 @@ impl Show for XattrTrust {
 }
 
 impl Command for XattrTrust {
-    // As for writing the attributes.
+    // Writing the attributes requires the same capability.
     const CAPABILITY: u32 = bindings::CAP_MAC_ADMIN;
 
     fn command(line: &[u8]) -> Result {

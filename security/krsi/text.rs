@@ -1,29 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Texts in the memory of programs, which other CPUs may write at the same time.
+//! Texts in the memory of programs, to which other CPUs may write concurrently.
 
 use core::{marker::PhantomData, ptr::NonNull};
 use kernel::ffi::c_char;
 
-/// Bytes that are looked at together.
+/// The number of bytes that are tested at once.
 pub(crate) const WORD: usize = size_of::<u64>();
-/// A word of which each byte is 1.
+/// A word with each byte 1.
 pub(crate) const ONES: u64 = u64::MAX / 0xff;
 
-/// The first byte that is 0 in a word that was read as little-endian.
+/// Returns the index of the first byte that is 0, in a word that was read as little-endian.
 #[inline(always)]
 pub(crate) fn nul_of(word: u64) -> Option<usize> {
-    // The lowest bit that is set is in the first byte that is 0.
+    // The lowest set bit is in the first byte that is 0.
     let nuls = word.wrapping_sub(ONES) & !word & (ONES << 7);
 
     (nuls != 0).then(|| nuls.trailing_zeros() as usize / 8)
 }
 
-/// A text that ends with a NUL, or with the memory that it is in.
+/// A text that ends at a NUL, or at the end of its memory.
 ///
 /// # Invariants
 ///
-/// The memory can be read for `'a`. Other CPUs may write there.
+/// The memory can be read for `'a`. Other CPUs may write to it.
 #[derive(Clone, Copy)]
 pub(crate) struct Text<'a> {
     memory: NonNull<[u8]>,
@@ -35,7 +35,7 @@ impl<'a> Text<'a> {
     ///
     /// # Safety
     ///
-    /// `size` bytes at `ptr` must be readable for `'a`, though other CPUs may write there.
+    /// `size` bytes at `ptr` must be readable for `'a`. Other CPUs may write to them.
     pub(crate) unsafe fn from_raw(ptr: *const c_char, size: u32) -> Option<Self> {
         let ptr = NonNull::new(ptr.cast_mut().cast())?;
 
@@ -53,9 +53,9 @@ impl<'a> Text<'a> {
         unsafe { self.memory.cast::<u8>().add(i).read_volatile() }
     }
 
-    /// The length of the text, or `max` if that is less.
+    /// Returns the length of the text, or `max` if that is less.
     ///
-    /// Looks at `max` bytes at most, by words.
+    /// Reads at most `max` bytes, word by word.
     pub(crate) fn len(self, max: usize) -> usize {
         let start = self.memory.as_ptr().cast::<u8>();
         let len = self.memory.len().min(max);
@@ -67,8 +67,8 @@ impl<'a> Text<'a> {
             return nul;
         }
         for i in (aligned..tail).step_by(WORD) {
-            // SAFETY: The word is aligned and ends at `tail` at the latest, which is in the memory.
-            // By the type invariant, that can be read.
+            // SAFETY: The word is aligned, and ends at or before `tail`, which is within the
+            // memory. By the type invariant, the memory can be read.
             let word = unsafe { start.add(i).cast::<u64>().read_volatile() };
             if let Some(nul) = nul_of(u64::from_le(word)) {
                 return i + nul;
@@ -77,14 +77,14 @@ impl<'a> Text<'a> {
         (tail..len).find(is_nul).unwrap_or(len)
     }
 
-    /// Copies the text as far as there is room, so that it does not change after it was looked at.
+    /// Copies the text, truncated to the size of `to`. Unlike the text, the copy does not change.
     pub(crate) fn copy(self, to: &mut [u8]) -> &[u8] {
         let len = self.len(to.len());
 
         for (i, byte) in to[..len].iter_mut().enumerate() {
             *byte = self.byte(i);
         }
-        // A text that another CPU cut short meanwhile ends there.
+        // Another CPU may have shortened the text during the copy.
         let end = to[..len].iter().position(|byte| *byte == 0);
         &to[..end.unwrap_or(len)]
     }
@@ -120,7 +120,7 @@ mod tests {
                 }
             }
         }
-        // What differs from NUL in one bit is none.
+        // Bytes that differ from NUL in one bit are not found.
         assert_eq!(at(&[1, 0x80, 0x81, 0x7f, 0xff, 1, 1, 0x80, 0x80, 0], 99), 9);
     }
 

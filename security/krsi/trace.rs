@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Hooks whose `bpf_lsm_*()` stubs other BPF programs trace.
+//! Hooks whose `bpf_lsm_*()` stubs are traced by other BPF programs.
 //!
-//! fentry, fexit and fmod_ret programs attach to the stub, which KRSI does not call otherwise.
-//! While there are any, the framework calls the stub instead of the trampoline, or the trampoline
-//! does, and the image that the BPF core generated for it runs, through a shim, KRSI's programs
-//! too: tracers see every call, and fexit its verdict.
+//! fentry, fexit and fmod_ret programs attach to the stub, which KRSI does not call by default.
+//! While such programs are attached, the framework or the trampoline calls the stub. The stub's
+//! image, which the BPF core generates, runs KRSI's programs through a shim. So tracers see every
+//! call, and fexit programs see its verdict.
 //!
-//! No call may slip through between the two ways. A call finds both in one pointer: a list, or that
-//! it has to go to the stub. Going to the stub, the image is there first. Coming back, the image
-//! stays until no task can be on its way to it.
+//! No call may miss the programs while a hook changes between the two modes. A call reads one
+//! pointer, which is a list or [`Current::Stub`](crate::hook::Current::Stub). When tracing begins,
+//! the image exists before the pointer changes. When it ends, the image is kept until no task can
+//! enter it.
 
 use crate::{
     active::active,
@@ -26,13 +27,14 @@ use kernel::{
     prelude::*,
 };
 
-/// The number of the hook whose stub `func` is, or -1 if it is none, or KRSI is not active.
+/// Returns the number of the hook whose stub is `func`. -1 if it is not a stub, or KRSI is not
+/// active.
 ///
 /// Any context.
 ///
 /// # Safety
 ///
-/// None needed; the declaration in C has no other way.
+/// None.
 #[export]
 pub(crate) unsafe extern "C" fn krsi_hook_of(func: *const c_void) -> c_int {
     if !active() {
@@ -55,7 +57,7 @@ pub(crate) unsafe extern "C" fn krsi_has_progs(hook: c_uint) -> bool {
     STATE[hook as usize].programs(&guard.lists).is_some()
 }
 
-/// Makes a hook call its stub. Does nothing if it does.
+/// Makes a hook call its stub. Does nothing if it already does.
 ///
 /// May sleep.
 ///
@@ -71,14 +73,14 @@ pub(crate) unsafe extern "C" fn krsi_trace_begin(hook: c_uint) {
     attach::switch(hook as usize, &mut guard);
 }
 
-/// Makes a hook run its programs itself again.
+/// Makes a hook run its programs directly again.
 ///
 /// May sleep. Returns true if programs are attached.
 ///
 /// # Safety
 ///
-/// `hook` must be a hook's number. The caller must hold the lock of the stub's trampoline, and keep
-/// the image, if this returns true, until a grace period of RCU Tasks has passed.
+/// `hook` must be a hook's number. The caller must hold the lock of the stub's trampoline. If this
+/// returns true, it must keep the image until a grace period of RCU Tasks has passed.
 #[export]
 pub(crate) unsafe extern "C" fn krsi_trace_end(hook: c_uint) -> bool {
     let mut guard = lock();
@@ -91,24 +93,25 @@ pub(crate) unsafe extern "C" fn krsi_trace_end(hook: c_uint) -> bool {
 
 /// Runs all programs of a hook from the image of its stub.
 ///
-/// Returns what the shim returns as a program: a verdict, or 0 to go on.
+/// Returns the return value of the shim: a verdict, or 0 to continue.
 ///
 /// # Safety
 ///
-/// `ctx` must be the context of the hook's programs, `hook` a hook's number.
+/// `ctx` must be the context of the hook's programs, and `hook` must be a hook's number.
 #[export]
 pub(crate) unsafe extern "C" fn krsi_run(ctx: *const u64, hook: c_uint) -> c_int {
     let state = &STATE[hook as usize];
     let guard = AtomicGuard::new();
     // SAFETY: An FFI call; `hook` is a hook's number.
     unsafe { bindings::krsi_count_call(hook) };
-    // SAFETY: Used as `run` does, under the guard.
+    // SAFETY: `run` only uses the list while the guard is held, or under the guard that it takes
+    // itself.
     let current = || unsafe { state.traced_current() };
     // SAFETY: `ctx` has the hook's arguments; the guard is held.
     let verdict = unsafe { trampoline::run(current, ctx, FACTS[hook as usize].void) };
     drop(guard);
 
-    // A call that came from the stub does not go there.
+    // `traced_current` never returns `Current::Stub`, so there is a verdict.
     let verdict = verdict.unwrap_or(0);
     if verdict != 0 {
         // SAFETY: An FFI call; `hook` is a hook's number.

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! From a hook's call to a verdict.
+//! Running the programs of a hook.
 //!
-//! Each hook has a trampoline of its own, instantiated for the types of its arguments. It lays the
-//! arguments out as a BPF context and makes a static call: of the hook's program, if it has one and
-//! that needs no more, or else of [`krsi_run_list`], which all hooks share and which runs the
-//! newest program first, until one returns other than 0, whose verdict is the hook's. If none does,
-//! the verdict is the hook's default, which is not 0 for every hook.
+//! Each hook has its own trampoline, instantiated for the types of its arguments. It stores the
+//! arguments in a BPF context and makes a static call. The target is the hook's program or a chain,
+//! if they can be called directly, otherwise [`krsi_run_list`], which all hooks share.
+//!
+//! The newest program runs first. The first return value other than 0 is the hook's verdict. If all
+//! programs return 0, the verdict is the hook's default, which is not 0 for some hooks.
 
 use crate::{
     frame::{words_of, Context, Frame, MAX_WORDS},
@@ -26,9 +27,9 @@ use kernel::{
 #[inline(always)]
 fn unlikely() {}
 
-/// What a hook returns.
+/// The return type of a hook.
 pub(crate) trait Verdict {
-    /// Makes it from what a program returned, or the default.
+    /// Converts a program's return value, or the default.
     fn from_verdict(verdict: i32) -> Self;
 }
 
@@ -44,13 +45,14 @@ impl Verdict for () {
     fn from_verdict(_: i32) {}
 }
 
-/// What a trampoline's target runs under.
+/// The critical section in which a trampoline calls its target.
 ///
 /// # Safety
 ///
-/// The guard must keep what [`Section::call`] calls, and all that it needs, until it is dropped.
+/// Until it is dropped, the guard must keep the functions that [`Section::call`] calls, and the
+/// data that they use, alive.
 pub(crate) unsafe trait Section {
-    /// Dropped when the target has returned.
+    /// The guard, dropped when the target has returned.
     type Guard;
 
     /// Enters the section.
@@ -64,7 +66,7 @@ pub(crate) unsafe trait Section {
     unsafe fn call<H: Hook>(frame: &Frame) -> i32;
 }
 
-/// For hooks in general: RCU. A list with programs that sleep leaves it.
+/// RCU, for hooks in general. Lists with sleepable programs leave the section.
 pub(crate) struct Atomic;
 
 // SAFETY: Targets are programs that do not sleep, chains of them, and `krsi_run_list`.
@@ -83,7 +85,7 @@ unsafe impl Section for Atomic {
     }
 }
 
-/// For hooks whose only program sleeps: RCU Tasks Trace.
+/// RCU Tasks Trace, for hooks whose only program is sleepable.
 pub(crate) struct Sleepable;
 
 // SAFETY: Targets are programs that sleep, and `krsi_run_sleepable_list`.
@@ -103,18 +105,18 @@ unsafe impl Section for Sleepable {
     }
 }
 
-/// A function type that hooks have: it knows its trampolines for each hook.
+/// A function type of hooks, which provides the trampolines of each hook.
 pub(crate) trait Callback<H: Hook, S: Section>: Sized {
     /// The trampoline.
     const CALLBACK: Self;
 }
 
-/// The trampoline of a hook, with the type that the framework's table asks for.
+/// Returns the trampoline of a hook, with the type of the framework's table.
 pub(crate) const fn callback<H: Hook, F: Callback<H, Atomic> + Copy>() -> F {
     F::CALLBACK
 }
 
-/// The trampoline of a hook whose only program sleeps.
+/// Returns the trampoline of a hook whose only program is sleepable.
 pub(crate) const fn sleepable_callback<H: Hook, F: Callback<H, Sleepable> + Copy>() -> F {
     F::CALLBACK
 }
@@ -124,7 +126,7 @@ macro_rules! trampoline {
     ($name:ident: $($arg:ident $ty:ident),*) => {
         /// # Safety
         ///
-        /// To be called by the LSM framework only.
+        /// Only the LSM framework may call this.
         unsafe extern "C" fn $name<H: Hook, S: Section, R: Verdict, $($ty: Copy),*>(
             $($arg: $ty),*
         ) -> R {
@@ -132,7 +134,7 @@ macro_rules! trampoline {
                 let words: usize = 0 $(+ words_of::<$ty>())*;
                 assert!(words <= MAX_WORDS);
             }
-            #[allow(unused_mut)] // The hooks without arguments put none.
+            #[allow(unused_mut)] // Hooks without arguments put none.
             let mut frame =
                 Frame::new(H::INDEX, H::VOID, const { 0 $(+ words_of::<$ty>())* });
             let at = 0;
@@ -142,7 +144,7 @@ macro_rules! trampoline {
             let guard = S::enter();
             // SAFETY: An FFI call with a hook's number.
             unsafe { bindings::krsi_count_call(H::INDEX as c_uint) };
-            // SAFETY: The frame has the hook's arguments, as the verifier was told.
+            // SAFETY: The frame contains the hook's arguments, in the verifier's layout.
             let verdict = unsafe { S::call::<H>(&frame) };
             drop(guard);
 
@@ -151,16 +153,16 @@ macro_rules! trampoline {
             }
             unlikely();
             if verdict == STUB && frame.stub_requested() {
-                // The shim in the stub's image counts the call, if there are programs.
+                // The shim in the stub's image counts the call if programs are attached.
                 // SAFETY: An FFI call with a hook's number.
                 unsafe { bindings::krsi_uncount_call(H::INDEX as c_uint) };
                 let stub: unsafe extern "C" fn($($ty),*) -> R =
-                    // SAFETY: Stub and hook come from the same line of `lsm_hook_defs.h`, hence
+                    // SAFETY: Stub and hook come from the same line of `lsm_hook_defs.h`, so they
                     // have the same type.
                     unsafe { core::mem::transmute(H::STUB) };
                 let at = 0;
-                // From the frame, lest the arguments are kept in registers that are in the way of
-                // every call.
+                // Reload the arguments from the frame, so that they occupy no registers during
+                // ordinary calls.
                 $(let ($arg, at) = frame.take::<$ty>(at);)*
                 let _ = at;
                 // SAFETY: The arguments are those of the hook.
@@ -189,22 +191,24 @@ trampoline!(trampoline4: a A, b B, c C, d D);
 trampoline!(trampoline5: a A, b B, c C, d D, e E);
 trampoline!(trampoline6: a A, b B, c C, d D, e E, f F);
 
-/// What a trampoline calls under its guard: the code of a program or of a chain, [`krsi_run_list`]
+/// The target of a trampoline's static call: the code of a program or of a chain, [`krsi_run_list`]
 /// or [`krsi_run_sleepable_list`].
 ///
-/// Has the second argument because programs have it for the interpreter; it is not set.
+/// The second argument exists because the interpreter needs it. It is not set.
 ///
 /// Returns the verdict, or [`STUB`].
 pub(crate) type Target =
     unsafe extern "C" fn(ctx: *const c_void, unset: *const bindings::bpf_insn) -> c_uint;
 
-/// Stands for a verdict: the hook's stub has to be called, its image runs the programs.
+/// Returned instead of a verdict if the trampoline must call the hook's stub, whose image runs the
+/// programs.
 ///
-/// Programs can return it too, those of a hook that returns nothing and extension programs, which
-/// replace a function of another program: the frame tells them apart. See [`Context::request_stub`].
+/// Programs of void hooks, and extension programs, which replace a function of another program, can
+/// return the same value. The frame distinguishes the two cases: see [`Context::request_stub`].
 const STUB: i32 = i32::MIN;
 
-/// Calls `target`, or `list`, which is slower and counts, if statistics are enabled.
+/// Calls `target`. If statistics are enabled, calls `list` instead, which counts and times the runs
+/// of programs.
 ///
 /// # Safety
 ///
@@ -216,13 +220,13 @@ unsafe fn call_target(target: impl FnOnce() -> c_uint, list: Target, frame: &Fra
         // SAFETY: The caller passes the frame of the hook's programs, and has the guard.
         return unsafe { list(frame.ctx().cast(), core::ptr::null()) as i32 };
     }
-    // A program could ask for its cookie; those that have one are not called from here.
+    // Programs can ask for their cookie. Those with a cookie other than 0 are not called directly.
     // SAFETY: The guard is dropped at the end.
     let _run_ctx = unsafe { frame.run_ctx().enter() };
     target() as i32
 }
 
-/// Whether the runs of programs have to be counted and timed.
+/// Whether runs of programs are counted and timed.
 #[inline(always)]
 fn stats_enabled() -> bool {
     #[cfg(CONFIG_JUMP_LABEL)]
@@ -246,17 +250,18 @@ fn stats_enabled() -> bool {
 ///
 /// # Safety
 ///
-/// `ctx` must be the context of a [`Frame`] for the hook's programs. The caller must have
-/// an [`AtomicGuard`] and nothing else that forbids to sleep where the hook's programs may.
+/// `ctx` must be the context of a [`Frame`] for the hook's programs. The caller must have an
+/// [`AtomicGuard`]. If the hook is sleepable, it must be able to sleep without that guard.
 #[export]
-#[inline(never)] // Most trampolines never call it, and each has a call.
+#[inline(never)] // All trampolines contain a call, and most never execute it.
 pub(crate) unsafe extern "C" fn krsi_run_list(
     ctx: *const c_void,
     _: *const bindings::bpf_insn,
 ) -> c_uint {
     // SAFETY: `ctx` is the context of a frame of the current task.
     let ctx = unsafe { Context::from_raw(ctx.cast()) };
-    // SAFETY: Used as `run` does, under its caller's guard.
+    // SAFETY: `run` only uses the list while the caller's guard is held, or under the guard that it
+    // takes itself.
     let current = || unsafe { STATE[ctx.hook()].current() };
     // SAFETY: `ctx` has the hook's arguments; the caller has the guard.
     let verdict = unsafe { run(current, ctx.as_ptr(), ctx.void()) };
@@ -273,14 +278,14 @@ pub(crate) unsafe extern "C" fn krsi_run_list(
 /// `ctx` must be the context of a [`Frame`] for the hook's programs. The caller must have a
 /// [`SleepableGuard`].
 #[export]
-#[inline(never)] // Most trampolines never call it, and each has a call.
+#[inline(never)] // All trampolines contain a call, and most never execute it.
 pub(crate) unsafe extern "C" fn krsi_run_sleepable_list(
     ctx: *const c_void,
     _: *const bindings::bpf_insn,
 ) -> c_uint {
     // SAFETY: `ctx` is the context of a frame of the current task.
     let ctx = unsafe { Context::from_raw(ctx.cast()) };
-    // SAFETY: Used as `run_sleepable` does, under its caller's guard.
+    // SAFETY: `run_sleepable` only uses the list while the caller's guard is held.
     let current = || unsafe { STATE[ctx.hook()].current() };
     // SAFETY: `ctx` has the hook's arguments; the caller has the guard.
     let verdict = unsafe { run_sleepable(current, ctx.as_ptr(), ctx.void()) };
@@ -288,19 +293,19 @@ pub(crate) unsafe extern "C" fn krsi_run_sleepable_list(
     verdict.unwrap_or_else(|| stub(ctx)) as c_uint
 }
 
-/// Has the trampoline call the stub.
+/// Requests the trampoline to call the stub.
 #[cold]
 fn stub(ctx: Context<'_>) -> i32 {
     ctx.request_stub();
     STUB
 }
 
-/// Does what a hook currently has to do, or returns [`None`] if that is to call the stub.
+/// Executes the current action of a hook. Returns [`None`] if that is to call the stub.
 ///
 /// # Safety
 ///
-/// `ctx` must be the context of the hook's programs. The caller must have an [`AtomicGuard`] and
-/// nothing else that forbids to sleep where the hook's programs may.
+/// `ctx` must be the context of the hook's programs. The caller must have an [`AtomicGuard`]. If
+/// the hook is sleepable, it must be able to sleep without that guard.
 #[inline(always)]
 pub(crate) unsafe fn run<'a>(
     current: impl Fn() -> Current<'a>,
@@ -318,8 +323,8 @@ pub(crate) unsafe fn run<'a>(
                 // SAFETY: `ctx` has the hook's arguments; the guard is held.
                 unsafe { run_sleepable(current, ctx, void) }
             };
-            // SAFETY: The caller has a guard, and the list that was found under it is not used any
-            // more.
+            // SAFETY: The caller has a guard, and the list that was found under it is not used
+            // afterwards.
             unsafe { AtomicGuard::suspend(run) }
         }
         Current::Nothing => Some(0),
@@ -327,7 +332,7 @@ pub(crate) unsafe fn run<'a>(
     }
 }
 
-/// As [`run`], where programs may sleep.
+/// Like [`run`], for callers that can sleep.
 ///
 /// # Safety
 ///
@@ -341,8 +346,8 @@ unsafe fn run_sleepable<'a>(
     let mut found = current();
 
     if matches!(&found, Current::List(programs) if !programs.sleepable()) {
-        // The list can have been replaced since the CPU came here. One without programs that sleep
-        // needs RCU from when it is found.
+        // The list may have been replaced since the trampoline was chosen. A list without sleepable
+        // programs needs RCU, so read the pointer again in an RCU section.
         let _rcu = rcu::read_lock();
         found = current();
         match found {
@@ -362,7 +367,7 @@ unsafe fn run_sleepable<'a>(
     }
 }
 
-/// Runs programs none of which sleeps.
+/// Runs a list without sleepable programs.
 ///
 /// # Safety
 ///
@@ -385,12 +390,12 @@ unsafe fn run_atomic(programs: &Programs, ctx: *const u64, void: bool) -> i32 {
     0
 }
 
-/// Runs programs some of which sleep.
+/// Runs a list with sleepable programs.
 ///
 /// # Safety
 ///
-/// `ctx` must be the context of the programs. The caller must have a [`SleepableGuard`], under which
-/// it found the list.
+/// `ctx` must be the context of the programs. The caller must have a [`SleepableGuard`], under
+/// which it found the list.
 #[inline(never)]
 unsafe fn run_each(programs: &Programs, ctx: *const u64, void: bool) -> i32 {
     let run_ctx = RunCtx::new();
@@ -398,7 +403,7 @@ unsafe fn run_each(programs: &Programs, ctx: *const u64, void: bool) -> i32 {
     let run_ctx = unsafe { run_ctx.enter() };
     for attachment in programs.iter() {
         let prog = attachment.prog();
-        // The verifier lets such a program rely on it.
+        // The verifier allows programs that do not sleep to rely on RCU.
         let _rcu = (!prog.sleepable()).then(rcu::read_lock);
         run_ctx.set_cookie(attachment.cookie);
         // SAFETY: `ctx` has the hook's arguments; the caller's guard disables migration and keeps
