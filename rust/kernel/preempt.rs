@@ -99,7 +99,7 @@ pub fn in_nmi() -> bool {
     unsafe { bindings::in_nmi() }
 }
 
-/// Annotates code that may take a page fault, hence may sleep.
+/// Annotates code that may take a page fault, and therefore may sleep.
 #[track_caller]
 #[inline(always)]
 pub fn might_fault() {

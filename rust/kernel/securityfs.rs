@@ -107,7 +107,7 @@ impl<T: Show> ShowFile<T> {
 
     /// # Safety
     ///
-    /// To be called by the VFS only.
+    /// Only the VFS may call this.
     unsafe extern "C" fn open(_: *mut bindings::inode, file: *mut bindings::file) -> c_int {
         // SAFETY: The VFS passes a valid file; `show` has the type that seq_file expects.
         unsafe { bindings::single_open(file, Some(Self::show), core::ptr::null_mut()) }
@@ -115,7 +115,7 @@ impl<T: Show> ShowFile<T> {
 
     /// # Safety
     ///
-    /// To be called by seq_file only.
+    /// Only seq_file may call this.
     unsafe extern "C" fn show(m: *mut bindings::seq_file, _: *mut c_void) -> c_int {
         // SAFETY: seq_file passes a valid pointer, locked for the duration of the call.
         match T::show(unsafe { SeqFile::from_raw(m) }) {
@@ -134,7 +134,7 @@ impl<T: Command> ShowFile<T> {
 
     /// # Safety
     ///
-    /// To be called by the VFS only.
+    /// Only the VFS may call this.
     unsafe extern "C" fn write(
         file: *mut bindings::file,
         buf: *const c_char,

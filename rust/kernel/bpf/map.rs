@@ -57,7 +57,7 @@ impl<'a> RingBuffer<'a> {
     pub fn reserve(&self, len: usize) -> Result<Record<'a>> {
         let reserve = helper(&raw const bindings::bpf_ringbuf_reserve_proto)?;
         // SAFETY: By the type invariant this is a ring buffer. The helper takes a map, a size and
-        // flags, of which none is set.
+        // flags, which are 0.
         let ptr = unsafe { reserve(self.0 .0.get() as u64, len as u64, 0, 0, 0) } as *mut u8;
         if ptr.is_null() {
             return Err(ENOSPC);

@@ -112,7 +112,7 @@ impl<T: Send + 'static> RcuTraceBox<T> {
     ///
     /// # Safety
     ///
-    /// To be called by RCU only, with the head that [`retire`](Self::retire) gave it.
+    /// Only RCU may call this, with the head that [`retire`](Self::retire) has passed.
     unsafe extern "C" fn reclaim(head: *mut bindings::callback_head) {
         // SAFETY: `head` is the first field of the `Retirable` that `publish` took from its box,
         // and the grace period is over: all readers have dropped their pointers to it.
