@@ -28,7 +28,7 @@ use core::{marker::PhantomData, ops::Deref};
 pub struct Binprm(Opaque<bindings::linux_binprm>);
 
 impl Binprm {
-    /// Makes a reference to a program that is about to run.
+    /// Creates a reference to a program that is about to run.
     ///
     /// # Safety
     ///

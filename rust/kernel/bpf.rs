@@ -52,7 +52,7 @@ unsafe impl AlwaysRefCounted for Prog {
 }
 
 impl Prog {
-    /// Makes a reference to a program.
+    /// Creates a reference to a program.
     ///
     /// # Safety
     ///
@@ -63,7 +63,7 @@ impl Prog {
         unsafe { &*ptr.cast() }
     }
 
-    /// The C view.
+    /// Returns a pointer to the C structure.
     #[inline(always)]
     pub fn as_ptr(&self) -> *mut bindings::bpf_prog {
         self.0.get()
@@ -139,7 +139,7 @@ impl TrampNode {
         Ok(Self(NonNull::new(ptr).ok_or(EINVAL)?))
     }
 
-    /// The C view.
+    /// Returns a pointer to the C structure.
     pub fn as_ptr(&self) -> *mut bindings::bpf_tramp_node {
         self.0.as_ptr()
     }

@@ -23,7 +23,7 @@ use core::ptr;
 pub struct Dentry(Opaque<bindings::dentry>);
 
 impl Dentry {
-    /// Makes a reference to a directory entry.
+    /// Creates a reference to a directory entry.
     ///
     /// # Safety
     ///
@@ -33,7 +33,7 @@ impl Dentry {
         unsafe { &*ptr.cast() }
     }
 
-    /// The C view.
+    /// Returns a pointer to the C structure.
     pub fn as_ptr(&self) -> *mut bindings::dentry {
         self.0.get()
     }
@@ -131,7 +131,7 @@ pub enum MountOwner {
 }
 
 impl Path {
-    /// Makes a reference to a path.
+    /// Creates a reference to a path.
     ///
     /// # Safety
     ///

@@ -29,7 +29,7 @@ impl LsmId {
         })
     }
 
-    /// The C view.
+    /// Returns a pointer to the C structure.
     pub const fn as_ptr(&'static self) -> *const bindings::lsm_id {
         &raw const self.0
     }
@@ -121,7 +121,7 @@ impl Hook {
 /// Makes a [`Hook`] from the name of an LSM hook and a callback, as `LSM_HOOK_INIT()` does.
 ///
 /// The callback is an `unsafe extern "C"` function of the hook's type, whose safety requirement is
-/// that only the LSM framework calls it. It must return what `lsm_hook_defs.h` documents.
+/// that only the LSM framework calls it. It must return a value that the hook allows.
 ///
 /// # Examples
 ///
@@ -190,7 +190,8 @@ impl<'a> NewXattrs<'a> {
         if xattrs.is_null() {
             return None;
         }
-        // INVARIANT: The framework passes such an array, with memory for what modules asked for.
+        // INVARIANT: The framework passes such an array, with memory for all attributes that
+        // modules have asked for.
         Some(Self {
             xattrs,
             // SAFETY: The caller passes the framework's pointer to the number of attributes.
@@ -261,7 +262,7 @@ impl BlobSizes {
         Self(UnsafeCell::new(sizes))
     }
 
-    /// The C view.
+    /// Returns a pointer to the C structure.
     pub const fn as_ptr(&'static self) -> *mut bindings::lsm_blob_sizes {
         self.0.get()
     }

@@ -50,8 +50,8 @@ impl Drop for MigrateGuard {
 ///
 /// # Invariants
 ///
-/// Interrupts were disabled when the guard was made, and are until it is dropped. `flags` is what
-/// `local_irq_save()` has returned.
+/// Interrupts are disabled until the guard is dropped. `flags` is the return value of
+/// `local_irq_save()`.
 pub struct IrqGuard {
     flags: usize,
     _not_send: NotThreadSafe,

@@ -20,7 +20,7 @@ pub struct StaticKeyFalse(Opaque<bindings::static_key_false>);
 unsafe impl Sync for StaticKeyFalse {}
 
 impl StaticKeyFalse {
-    /// Makes a reference to a key that C code defines.
+    /// Creates a reference to a key that C code defines.
     ///
     /// # Safety
     ///

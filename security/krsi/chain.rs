@@ -119,7 +119,7 @@ impl Chains {
         }
     }
 
-    /// Frees released chains after a grace period, which waits for trampolines that are in them.
+    /// Marks released chains as free once a grace period has passed: trampolines may be in them.
     ///
     /// Called after the target of the hook was changed, so no trampoline can enter these chains.
     pub(crate) fn settle(&mut self) {

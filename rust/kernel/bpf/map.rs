@@ -15,7 +15,7 @@ use crate::{bindings, error::to_result, prelude::*, types::Opaque};
 pub struct Map(Opaque<bindings::bpf_map>);
 
 impl Map {
-    /// Makes a reference to a map.
+    /// Creates a reference to a map.
     ///
     /// # Safety
     ///

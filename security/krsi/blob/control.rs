@@ -30,7 +30,7 @@ pub(super) fn init() {
     unsafe { TABLE.init() };
 }
 
-/// Grants a claim within what is reserved. Returns the slot, and whether it is new.
+/// Grants a claim within the reserved bytes. Returns the slot, and whether it is new.
 ///
 /// May sleep. Errors are those of [`Table::claim`].
 fn claim_in<'a>(table: &'a mut Table, claim: &Claim, owner: Owner) -> Result<(&'a Slot, bool)> {
@@ -101,7 +101,7 @@ pub(crate) fn command(line: &[u8]) -> Result {
         Command::Claim(claim) => {
             let (slot, new) =
                 claim_in(&mut table, &claim, Owner::Runtime).map_err(|e| match e {
-                    // All that is reserved is for boot programs.
+                    // All reserved bytes or attributes are for boot programs.
                     e if e == ENOSPC
                         && (space::spare(claim.class()) == 0
                             || claim.xattr && space::xattrs() == 0) =>

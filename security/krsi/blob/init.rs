@@ -27,8 +27,8 @@ fn initialise(object: AnyObject<'_>, state: &Atomic<u32>, origin: Origin<'_>, ho
             points::run(context);
         }
         if object.class() == Class::inode && how == OLD {
-            // The inode may have all its dentries already. CPUs that access it wait for the first
-            // state only.
+            // The inode may already have all its dentries. CPUs that access it wait only for the
+            // first state word.
             if object.instantiated().is_some_and(state::skip) {
                 if let Some(context) = Context::inode_instantiate(object, how) {
                     points::run(context);

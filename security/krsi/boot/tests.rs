@@ -203,7 +203,7 @@ fn rewritten_objects_are_small_and_equal() {
     }
 }
 
-/// Offset, type and kind of CO-RE relocations, and what they access.
+/// Offset, type, kind and access string of each CO-RE relocation.
 fn accesses(object: &Object<'_>, records: &[u8]) -> Vec<(Vec<u8>, String)> {
     let btf = object.btf();
     let number =

@@ -15,7 +15,7 @@
 //! - [`label`]: such a slot in an inode
 //! - [`trust`]: the file systems whose attributes are trusted
 //! - [`named`]: the list of file systems that the admin trusts
-//! - [`hooks`]: when attributes are read and written, and who may change them
+//! - [`hooks`]: LSM hooks that read, write and protect attributes
 //! - [`kfuncs`]: reading and writing attributes at the request of a program
 
 mod hooks;
