@@ -251,10 +251,10 @@ def sections(results: Results, clock: str) -> list[Section]:
         ),
         Section(
             "Memory of objects",
-            "Bytes of a blob: what the LSM framework allocates with each object, for all LSMs."
-            f" With {RESERVED} bytes reserved, above: above as much without.",
+            "Bytes of a blob, which the LSM framework allocates with each object, for all LSMs."
+            f" For {RESERVED} bytes reserved, above: above the blob with nothing reserved.",
         ),
-        Section("Attaching", "Microseconds, with the grace periods waited for.", compares=False),
+        Section("Attaching", "Microseconds, including the grace periods.", compares=False),
         Section(
             "Memory",
             "Bytes per attached program, with its link and file, without machine code.",
@@ -263,13 +263,14 @@ def sections(results: Results, clock: str) -> list[Section]:
         Section("Boot", "Microseconds.", compares=False),
         Section(
             "Two CPUs",
-            "Calls of both together, as a multiple of those of one alone."
-            + (" Where the two are emulated in turn, 1 is all there is." if clock == "icount" else ""),
+            "Calls of both together, as a multiple of the calls of one alone."
+            + (" If the two are emulated in turn, the maximum is 1." if clock == "icount" else ""),
             compares=False,
         ),
         Section(
             "Arguments of an exec",
-            f"{unit}; as many bytes in copies of copy_from_user(). \"short\": in strings of 64.",
+            f"{unit}; copies: as a multiple of copy_from_user() of as many bytes."
+            " \"short\": strings of 64 bytes.",
             compares=False,
         ),
         Section("Others", "", compares=False),
@@ -387,26 +388,26 @@ PAGE = """\
    Generated: 'make bench' in KRSI's development tree boots the kernel, measures
    with tools/testing/selftests/krsi/bench and writes this file and its plot.
 
-=====================
-KRSI: what hooks cost
-=====================
+===================
+KRSI: cost of hooks
+===================
 
-The same kernel image, booted with no BPF LSM, with ``lsm=...,bpf`` and with
-``lsm=...,krsi``, in a virtual machine whose clock counts instructions, one a
-nanosecond. *Above* is the distance from the same operation with no BPF LSM,
-*spread* the relative distance between the highest and the lowest boot.
+The same kernel image was booted with no BPF LSM, with ``lsm=...,bpf`` and with
+``lsm=...,krsi``, in a virtual machine whose clock counts an instruction as a
+nanosecond. *Above* is the difference from the same operation with no BPF LSM,
+*spread* the relative difference between the highest and the lowest boot.
 
 :Kernel: {release}
 :Boots of each: {rounds}; the values are medians
 :Spectre v2: {spectre_v2}
-:Hooks that can have programs: {attachable}
-:Programs that a hook can have: {programs_max} on mainline, any number on KRSI
+:Hooks that accept programs: {attachable}
+:Programs per hook: {programs_max} on mainline, any number on KRSI
 
 .. kernel-figure:: {plot}
-   :alt: what hooks cost above the same kernel with no BPF LSM
+   :alt: cost of hooks above the same kernel with no BPF LSM
 
-On real hardware, build the measuring program and run it as root after each of
-three boots, with ``lsm=`` as above; there it measures time::
+To measure time on real hardware, build the benchmark and run it as root after
+each of three boots, with ``lsm=`` as above::
 
 	make -C tools/testing/selftests/krsi/bench OUTPUT=/tmp/bench
 	/tmp/bench/bench
