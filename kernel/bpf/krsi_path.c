@@ -24,8 +24,10 @@ __bpf_kfunc_start_defs();
  * On success, @dst contains the whole path with a NUL, and is zeroed after it.
  * On error, @dst is zeroed.
  *
- * A path is not an identity: in a user namespace, any user can mount any file
- * at any path. Policies that allow by path must set %KRSI_PATH_TRUSTED_MOUNT.
+ * A path is not an identity. In namespaces of its own, an unprivileged task can
+ * mount any file at any path: "unshare -Urm", then "mount --bind evil /usr/bin/ok".
+ * A program that allows something because of a path must pass
+ * %KRSI_PATH_TRUSTED_MOUNT.
  *
  * Context: hooks in process context without spinlocks; does not sleep.
  * Return: the length including the NUL, or
@@ -37,8 +39,8 @@ __bpf_kfunc_start_defs();
  * * -EXDEV: the file is not below the root
  * * -ESTALE: the mount was unmounted, or is not attached yet
  * * -ESRCH: the current task is exiting and has no root
- * * -EPERM: an unprivileged user can have created the mount, and
- *   %KRSI_PATH_TRUSTED_MOUNT was given
+ * * -EPERM: %KRSI_PATH_TRUSTED_MOUNT was given, and an unprivileged task may have
+ *   made the mount
  */
 __bpf_kfunc s64 krsi_path(const struct path *path, char *dst, u32 dst__sz,
 			  u64 flags)

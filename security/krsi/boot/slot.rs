@@ -103,7 +103,10 @@ impl<'a> Slot<'a> {
             return Err(Reason::Number("a slot has 1 to 1024 bytes, not", size));
         }
         if is_trust_slot(class, name) && size != TRUST_SLOT_SIZE {
-            return Err(Reason::Number("the slot xattr_trust has 8 bytes, not", size));
+            return Err(Reason::Number(
+                "the slot xattr_trust has 8 bytes, not",
+                size,
+            ));
         }
         if !align.is_power_of_two() || align > ALIGN {
             return Err(Reason::Number("an alignment is 1, 2, 4 or 8, not", align));

@@ -184,7 +184,7 @@ TEST_F(path_errno, estale)
 	fd = create("/tmp/mnt/file");
 	ASSERT_EQ(0, umount2("/tmp/mnt", MNT_DETACH));
 	EXPECT_EQ(-ESTALE, refused(self, fd, TRUSTED_MOUNT));
-	/* Not attached yet: it can become any path. */
+	/* Not attached yet, so the path is unknown. */
 	mnt = syscall(SYS_open_tree, AT_FDCWD, "/tmp", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	ASSERT_LE(0, mnt);
 	fd = openat(mnt, "file", O_RDONLY | O_CLOEXEC);
@@ -200,7 +200,7 @@ static bool enter_user_namespace(void)
 	       write_text("/proc/self/gid_map", "0 0 1");
 }
 
-/* Anybody can have any path in a mount namespace of his own. */
+/* In a mount namespace of its own, an unprivileged task chooses paths. */
 TEST_F(path_errno, eperm)
 {
 	static const char ok[] = "/tmp/bin/ok";
@@ -210,7 +210,7 @@ TEST_F(path_errno, eperm)
 	close(create("/tmp/evil"));
 	EXPECT_EQ(sizeof(ok), answer(self, create(ok), TRUSTED_MOUNT));
 	EXPECT_STREQ(ok, self->bss->dst);
-	/* A bind mount in a namespace of the system is root's. */
+	/* A bind mount in the initial namespaces requires privileges. */
 	ASSERT_EQ(0, mount("/tmp/evil", ok, NULL, MS_BIND, NULL));
 	EXPECT_EQ(sizeof(ok), answer(self, create(ok), TRUSTED_MOUNT));
 	ASSERT_EQ(0, umount(ok));
@@ -222,11 +222,11 @@ TEST_F(path_errno, eperm)
 	EXPECT_EQ(-EPERM, answer(self, create(ok), TRUSTED_MOUNT));
 	EXPECT_STREQ("", self->bss->dst);
 	EXPECT_EQ(-EPERM, answer(self, create(ok), TRUSTED_MOUNT | DELETED));
-	/* Even of what was there before: all mounts are copies that the namespace can change. */
+	/* Also for older mounts: these are copies, which the task can change. */
 	EXPECT_EQ(-EPERM, answer(self, create("/tmp/evil"), TRUSTED_MOUNT));
 }
 
-/* A file that was opened on a mount of the system keeps the system's path. */
+/* A file that was opened on the system's mount has the path of that mount. */
 TEST_F(path_errno, opened_before)
 {
 	static const char ok[] = "/tmp/ok";
@@ -242,7 +242,7 @@ TEST_F(path_errno, opened_before)
 	close(holder);
 }
 
-/* fusermount mounts for any user, in the namespace of the system. */
+/* fusermount mounts for every user, in the initial namespaces. */
 TEST_F(path_errno, eperm_fuse)
 {
 	struct fuse_test *fuse;
@@ -286,7 +286,7 @@ static long user_namespace_mount(FIXTURE_DATA(path_errno) * self)
 	return status;
 }
 
-/* A file system that a user made stays the user's where root attaches it. */
+/* A file system of a user namespace is untrusted also where root attaches it. */
 TEST_F(path_errno, eperm_of_users_file_system)
 {
 	ASSERT_EQ(0, mkdir("/tmp/mnt", 0700));
