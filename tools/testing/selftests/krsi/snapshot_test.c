@@ -210,21 +210,26 @@ TEST_F(snapshot, a_detached_program_stays_until_the_call_ends)
 	EXPECT_TRUE(WAIT_FOR((fd = bpf_prog_get_fd_by_id(info.id)) < 0 || close(fd), 20));
 }
 
-/* Has the Nth allocation of this thread fail; 0 for none. */
+/* The file fail-nth of this thread. Opening it would allocate. */
+static int nth_fd = -1;
+
+/* Makes the Nth allocation of this thread fail; 0 for none. */
 static bool fail_nth(int nth)
 {
 	char text[16];
+	int len = snprintf(text, sizeof(text), "%d", nth);
 
-	snprintf(text, sizeof(text), "%d", nth);
-	return write_text("/proc/thread-self/fail-nth", text);
+	if (nth_fd < 0)
+		nth_fd = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
+	return pwrite(nth_fd, text, len, 0) == len;
 }
 
-/* Which allocation would fail, of those that come. */
+/* Returns the number of the next allocation to fail, 0 if it has failed. */
 static int left_nth(void)
 {
-	char text[16];
+	char text[16] = "";
 
-	return read_text("/proc/thread-self/fail-nth", text, sizeof(text)) ? atoi(text) : -1;
+	return pread(nth_fd, text, sizeof(text) - 1, 0) > 0 ? atoi(text) : -1;
 }
 
 #define NAMES 4
