@@ -427,7 +427,7 @@ TEST_F_TIMEOUT(exec, env_among_many, 60)
 	free(envp);
 }
 
-TEST_F(exec, reads)
+TEST_F_TIMEOUT(exec, reads, 120)
 {
 	static const char area[] = "zero\0one\0\0A=1\0B=2";
 	struct exec_bpf__bss *bss = self->bss;
