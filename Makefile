@@ -22,6 +22,9 @@ run:		## set up everything, boot KRSI and show a policy at work
 test:		## build a debugging kernel, boot it and run all tests [VARIANT=kasan|kcsan] [TESTS='a_test ...']
 	@scripts/test.sh
 
+configs:	## compile what the series touches for ten other configurations
+	@scripts/configs.sh
+
 shell:		## open a shell in a VM with KRSI; 'exit' ends it
 	@scripts/vm --shell
 
@@ -65,4 +68,4 @@ clean:		## remove what was built, keep the build root and the sources
 distclean: clean ## remove the build root, the kernel source and the caches too
 	@scripts/root.sh --remove
 
-.PHONY: help run test shell vm kernel root tools bench bench-rules bench-boot fuzz fuzz-kernel check series clean distclean
+.PHONY: help run test configs shell vm kernel root tools bench bench-rules bench-boot fuzz fuzz-kernel check series clean distclean

@@ -98,13 +98,14 @@ check_checkpatch() {
 	# what hooks and the verifier return; KRSI is BPF code, whose RCU is tasks
 	# trace; loaders have signal handlers, hence volatile; macros that make tables
 	# of hooks and of static calls are no expressions; boot programs have no
-	# vmlinux.h and declare what is a typedef there. A GIT_DIR that is not there
+	# vmlinux.h and declare what is a typedef there; flags of kfuncs are written
+	# as those beside them, without BIT(). A GIT_DIR that is not there
 	# leaves out a check that needs more Python than the root has.
 	"$TOP/scripts/enter" env GIT_DIR=/none sh -ec 'perl build/linux/scripts/checkpatch.pl \
 		--root=build/linux --strict --no-signoff --no-summary --terse --show-types \
 		--ignore FILE_PATH_CHANGES,UNDOCUMENTED_SETUP \
 		--ignore ENOSYS,ENOTSUPP,RCU_TASKS_TRACE,VOLATILE \
-		--ignore COMPLEX_MACRO,MACRO_ARG_REUSE,MACRO_ARG_UNUSED,NEW_TYPEDEFS \
+		--ignore COMPLEX_MACRO,MACRO_ARG_REUSE,MACRO_ARG_UNUSED,NEW_TYPEDEFS,BIT_MACRO \
 		--ignore TRAILING_SEMICOLON,MULTISTATEMENT_MACRO_USE_DO_WHILE \
 		$(ls build/series/*.patch | grep -v selftests)
 	# Macros of the kselftest harness look like nothing that checkpatch knows,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
 #include <linux/compiler.h>
+#include <linux/cpufeature.h>
 #include <linux/static_call.h>
 #include <linux/types.h>
 #ifdef CONFIG_X86
-#include <asm/cpufeature.h>
 #include <asm/ibt.h>
 #endif
 

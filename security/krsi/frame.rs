@@ -35,7 +35,7 @@ const _: () = assert!(offset_of!(Frame, words) == bindings::KRSI_FRAME_CTX as us
 ///
 /// # Invariants
 ///
-/// `ptr` points to the words of a frame that lives for `'a` and that only the current task accesses.
+/// `ptr` points to the words of a frame that lives for `'a`; only the current task accesses it.
 #[derive(Clone, Copy)]
 pub(crate) struct Context<'a> {
     ptr: *const u64,

@@ -82,7 +82,7 @@ pub struct StructOps<'a> {
 }
 
 impl StructOps<'_> {
-    /// Loads and verifies the program, which may sleep and whose license is compatible with the GPL.
+    /// Loads and verifies a program, which may sleep and whose license is compatible with the GPL.
     ///
     /// May sleep.
     ///
