@@ -254,7 +254,8 @@ impl SuperBlock {
 
     /// Returns the type of the file system, as in `include/uapi/linux/magic.h`.
     pub fn magic(&self) -> usize {
-        // SAFETY: By the type invariant the superblock is valid. The field is constant.
+        // SAFETY: By the type invariant the superblock is valid. The field is set while the file
+        // system is being mounted.
         unsafe { (*self.as_ptr()).s_magic }
     }
 
@@ -285,7 +286,11 @@ impl SuperBlock {
         // system is being mounted.
         let (len, uuid) = unsafe { ((*self.as_ptr()).s_uuid_len, (*self.as_ptr()).s_uuid.b) };
 
-        (usize::from(len) == uuid.len()).then_some(uuid)
+        match usize::from(len) {
+            // Some file systems, such as btrfs, do not set the length.
+            0 => (uuid != [0; 16]).then_some(uuid),
+            len => (len == uuid.len()).then_some(uuid),
+        }
     }
 
     /// Whether the file system has handlers of extended attributes.

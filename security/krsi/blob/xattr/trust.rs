@@ -28,14 +28,15 @@ use kernel::{
 const TRUST: u64 = bindings::krsi_xattr_trust_KRSI_XATTR_TRUST as u64;
 const DISTRUST: u64 = bindings::krsi_xattr_trust_KRSI_XATTR_DISTRUST as u64;
 
-/// In-memory file systems that unprivileged users can mount. Writing their attributes requires
-/// capabilities in the initial user namespace.
-const IN_MEMORY: [u32; 5] = [
+/// In-memory file systems that unprivileged users can mount, and that of sockets. Writing their
+/// attributes requires capabilities in the initial user namespace, or is not possible.
+const IN_MEMORY: [u32; 6] = [
     bindings::TMPFS_MAGIC,
     bindings::SYSFS_MAGIC,
     bindings::CGROUP_SUPER_MAGIC,
     bindings::CGROUP2_SUPER_MAGIC,
     bindings::BPF_FS_MAGIC,
+    bindings::SOCKFS_MAGIC,
 ];
 
 /// The offset of the slot, with flags in its low bits. 0: no slot was claimed.

@@ -5,6 +5,8 @@
  * those of unprivileged users. Run before tests that name ext4.
  */
 
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/xattr.h>
 
 #include "blob.h"
@@ -22,7 +24,7 @@ enum { KRSI_XATTR_TRUST = 1, KRSI_XATTR_DISTRUST = 2 };
 FIXTURE(trust)
 {
 	struct blob_trust_bpf *skel;
-	struct bpf_link *link[3];
+	struct bpf_link *link[4];
 };
 
 static bool named(const char *name)
@@ -81,16 +83,18 @@ FIXTURE_SETUP(trust)
 	self->link[0] = bpf_program__attach(self->skel->progs.decide);
 	self->link[1] = bpf_program__attach(self->skel->progs.look);
 	self->link[2] = bpf_program__attach(self->skel->progs.ask);
+	self->link[3] = bpf_program__attach(self->skel->progs.look_ioctl);
 	ASSERT_NE(NULL, self->link[0]);
 	ASSERT_NE(NULL, self->link[1]);
 	ASSERT_NE(NULL, self->link[2]);
+	ASSERT_NE(NULL, self->link[3]);
 }
 
 FIXTURE_TEARDOWN(trust)
 {
 	int i;
 
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < ARRAY_SIZE(self->link); i++)
 		bpf_link__destroy(self->link[i]);
 	blob_trust_bpf__destroy(self->skel);
 	umount2("/tmp/merged", MNT_DETACH);
@@ -289,6 +293,22 @@ TEST(boot_parameter)
 		SKIP(return, "boot with krsi.xattr_trust=, as scripts/test.sh does");
 	EXPECT_TRUE(named("type=overlay"));
 	EXPECT_TRUE(logged("krsi.xattr_trust: ignoring \"nonsense\": not all, type=, dev= or uuid="));
+}
+
+/* No program decides on the kernel's own mount of sockets. */
+TEST_F(trust, sockets_are_accessible)
+{
+	int fd, bytes;
+
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ASSERT_LE(0, fd);
+	self->skel->bss->seen = -1;
+	self->skel->bss->next = true;
+	ioctl(fd, FIONREAD, &bytes);
+	EXPECT_FALSE(self->skel->bss->next);
+	EXPECT_EQ(0, self->skel->bss->missing);
+	EXPECT_EQ(0, self->skel->bss->seen);
+	close(fd);
 }
 
 TEST_HARNESS_MAIN

@@ -56,6 +56,23 @@ int BPF_PROG(look, struct file *file)
 	return 0;
 }
 
+/* Sockets are not opened. */
+SEC("lsm/file_ioctl")
+int BPF_PROG(look_ioctl, struct file *file)
+{
+	__u64 *blob;
+
+	if (!on_target() || !next)
+		return 0;
+	next = false;
+	blob = KRSI_BLOB(inode, file->f_inode, kept, __u64);
+	if (blob)
+		seen = *blob;
+	else
+		missing++;
+	return 0;
+}
+
 SEC("lsm.s/inode_getxattr")
 int BPF_PROG(ask, struct dentry *dentry)
 {

@@ -43,6 +43,22 @@ int BPF_PROG(iterator, struct file *file)
 	return 0;
 }
 
+/* The memory that an iterator returns is part of it, for any number of steps. */
+SEC("lsm/file_open") __accept
+int BPF_PROG(iterator_of_numbers, struct file *file)
+{
+	int *first, *second, sum = 0;
+	struct bpf_iter_num it;
+
+	bpf_iter_num_new(&it, 0, 3);
+	first = bpf_iter_num_next(&it);
+	second = bpf_iter_num_next(&it);
+	if (first && second)
+		sum = *first + *second;
+	bpf_iter_num_destroy(&it);
+	return sum > 5 ? -EPERM : 0;
+}
+
 /* Does @found with the first mapped file, and @late after the iterator's end. */
 #define ITERATOR_ENDS(name, verdict, found, late)				\
 SEC("lsm.s/file_open") verdict							\
