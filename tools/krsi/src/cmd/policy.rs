@@ -215,10 +215,10 @@ pub fn unload(args: &cli::Unload) -> Result<Exit> {
         Some(store) => store.clear()?,
         None => {
             expected::only_here(&BTreeSet::new())?;
+            expected::forget()?;
             false
         }
     };
-    expected::forget()?;
     if args.output.json {
         ui::json::print(&Unloaded { unloaded })?;
     } else {

@@ -376,7 +376,7 @@ impl Store {
         Ok(())
     }
 
-    /// Removes the policy; false if there was none.
+    /// Removes the policy, and the note that there should be one; false if there was none.
     pub fn clear(&self) -> Result<bool> {
         let clear = || -> io::Result<bool> {
             let was = self.generation()? != 0;
@@ -386,7 +386,9 @@ impl Store {
             self.sweep(0)?;
             Ok(was)
         };
-        clear().map_err(|error| failed("remove the policy", &error))
+        let was = clear().map_err(|error| failed("remove the policy", &error))?;
+        expected::forget()?;
+        Ok(was)
     }
 
     /// Removes whatever does not belong to `generation`.
