@@ -292,7 +292,8 @@ TEST(boot_parameter)
 	if (!krsi_active() || !strstr(cmdline, "krsi.xattr_trust=type=overlay,nonsense"))
 		SKIP(return, "boot with krsi.xattr_trust=, as scripts/test.sh does");
 	EXPECT_TRUE(named("type=overlay"));
-	EXPECT_TRUE(logged("krsi.xattr_trust: ignoring \"nonsense\": not all, type=, dev= or uuid="));
+	EXPECT_TRUE(logged("krsi.xattr_trust: ignoring \"nonsense\": "
+			   "not all, type=, dev= or uuid="));
 }
 
 /* No program decides on the kernel's own mount of sockets. */

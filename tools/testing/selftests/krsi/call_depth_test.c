@@ -56,8 +56,10 @@ TEST(calls_find_the_padding)
 	skel->bss->target = getpid();
 	skel->bss->verdict = -EPERM;
 	for (i = 0; i < PROGS; i++) {
-		prog[i] = i ? load_insns(return_0, 2, hook_btf_id("task_getpgid"), "GPL", 0, NULL, 0) :
-			      bpf_program__fd(skel->progs.task_getpgid);
+		prog[i] = bpf_program__fd(skel->progs.task_getpgid);
+		if (i)
+			prog[i] = load_insns(return_0, 2, hook_btf_id("task_getpgid"), "GPL", 0,
+					     NULL, 0);
 		ASSERT_LE(0, prog[i]);
 		/* The last has a cookie: the list is run. */
 		link[i] = attach_cookie_fd(prog[i], i == PROGS - 1);

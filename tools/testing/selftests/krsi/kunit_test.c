@@ -64,8 +64,10 @@ TEST(suites_leave_live_hooks_alone)
 	skel->bss->target = getpid();
 	skel->bss->verdict = -EPERM;
 	for (i = 0; i < PROGS; i++) {
-		prog[i] = i ? load_insns(return_0, 2, hook_btf_id("task_getpgid"), "GPL", 0, NULL, 0) :
-			      bpf_program__fd(skel->progs.task_getpgid);
+		prog[i] = bpf_program__fd(skel->progs.task_getpgid);
+		if (i)
+			prog[i] = load_insns(return_0, 2, hook_btf_id("task_getpgid"), "GPL", 0,
+					     NULL, 0);
 		ASSERT_LE(0, prog[i]);
 		link[i] = attach_fd(prog[i]);
 		ASSERT_LE(0, link[i]);

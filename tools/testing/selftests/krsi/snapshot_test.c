@@ -106,7 +106,7 @@ static long open_null(void)
 
 static void *sleep_in_open(void *arg)
 {
-	FIXTURE_DATA(snapshot) *self = arg;
+	FIXTURE_DATA(snapshot) * self = arg;
 	struct user_page page = { .user = (__u64)self->page };
 	__u32 tid = syscall(SYS_gettid);
 

@@ -425,7 +425,7 @@ TEST_F(other, saves_label)
 /* In a task of its own, because a task has audit's context from its start on. */
 static int audit_rounds(void *arg)
 {
-	FIXTURE_DATA(other) *self = arg;
+	FIXTURE_DATA(other) * self = arg;
 	struct sweep *s = &self->sweep;
 	struct sweep_bpf__bss *bss = self->skel->bss;
 	int ret;

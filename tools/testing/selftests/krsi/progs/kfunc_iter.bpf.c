@@ -9,6 +9,8 @@
 char LICENSE[] SEC("license") = "GPL";
 
 #define ITER_ALL_PROCS 0
+/* An empty argument of a macro. */
+#define NOTHING
 
 extern int bpf_iter_task_vma_new(struct bpf_iter_task_vma *it, struct task_struct *task,
 				 __u64 addr) __ksym;
@@ -86,7 +88,7 @@ int BPF_PROG(name, struct file *file)						\
 
 ITERATOR_ENDS(iterator_ended_vma, NOT_TRUSTED, found_vma = vma,
 	      if (found_vma) label_file(found_vma->vm_file))
-ITERATOR_ENDS(iterator_ended_file, NOT_TRUSTED, ,
+ITERATOR_ENDS(iterator_ended_file, NOT_TRUSTED, NOTHING,
 	      if (mapped) label_file(mapped))
 ITERATOR_ENDS(iterator_ended_inode, NOT_TRUSTED, inode = mapped->f_inode,
 	      if (inode) label_inode(inode))
@@ -187,10 +189,10 @@ int BPF_PROG(name, struct file *file)					\
 	return found == bpf_get_current_task_btf() ? -EPERM : 0;	\
 }
 
-CSS_TASK(css_task, __accept, label_task(task), )
+CSS_TASK(css_task, __accept, label_task(task), NOTHING)
 CSS_TASK(css_task_ended, NOT_TRUSTED, found = task; break,
 	 if (found) label_task(found))
-CSS_TASK(css_task_stepped, NOT_TRUSTED, if (found) label_task(found); found = task, )
+CSS_TASK(css_task_stepped, NOT_TRUSTED, if (found) label_task(found); found = task, NOTHING)
 /* A reference keeps it. */
 CSS_TASK(css_task_taken, __accept, found = bpf_task_acquire(task); break,
 	 if (found) { label_task(found); bpf_task_release(found); found = NULL; })

@@ -193,7 +193,7 @@ int BPF_PROG(reference_memory_released, struct file *file)
 /* References in maps. */
 
 struct elem {
-	struct task_struct __kptr *task;
+	struct task_struct __kptr * task;
 };
 
 struct {
