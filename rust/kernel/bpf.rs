@@ -37,8 +37,8 @@ unsafe impl Send for Prog {}
 // SAFETY: The fields that the methods read do not change after the load.
 unsafe impl Sync for Prog {}
 
-// SAFETY: All programs are reference-counted, including those that the kernel creates.
 #[cfg(CONFIG_BPF_SYSCALL)]
+// SAFETY: All programs are reference-counted, including those that the kernel creates.
 unsafe impl AlwaysRefCounted for Prog {
     fn inc_ref(&self) {
         // SAFETY: The program is valid, so its reference count is not 0.

@@ -426,10 +426,8 @@ mod tests {
         let frame = Frame::new(0, false, 0);
         let guard = AtomicGuard::new();
         // SAFETY: No program runs.
-        assert_eq!(
-            unsafe { run(|| Current::Nothing, frame.ctx(), false) },
-            Some(0)
-        );
+        let verdict = unsafe { run(|| Current::Nothing, frame.ctx(), false) };
+        assert_eq!(verdict, Some(0));
         drop(guard);
         let _guard = SleepableGuard::new();
         // SAFETY: No program runs.
@@ -446,10 +444,8 @@ mod tests {
         drop(guard);
         let _guard = SleepableGuard::new();
         // SAFETY: No program runs.
-        assert_eq!(
-            unsafe { run_sleepable(|| Current::Stub, frame.ctx(), false) },
-            None
-        );
+        let verdict = unsafe { run_sleepable(|| Current::Stub, frame.ctx(), false) };
+        assert_eq!(verdict, None);
     }
 
     #[test]

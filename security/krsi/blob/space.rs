@@ -76,6 +76,7 @@ static BOOT_XATTRS: Atomic<u32> = Atomic::new(0);
 
 /// The default of [`XATTRS`].
 const XATTRS_DEFAULT: u32 = bindings::CONFIG_SECURITY_KRSI_XATTRS;
+#[allow(clippy::absurd_extreme_comparisons)] // The default is configured.
 const _: () = assert!(XATTRS_DEFAULT <= MAX_XATTRS);
 
 /// The request for these sizes, `boot` bytes for boot programs, and extended attributes.

@@ -145,9 +145,10 @@ impl<'a> AnyObject<'a> {
         if self.class != Class::inode {
             return None;
         }
+        let first = self.state()?;
+
         // SAFETY: The state of an inode is two words. This is the second.
-        self.state()
-            .map(|first| unsafe { Atomic::from_ptr(first.as_ptr().add(1)) })
+        Some(unsafe { Atomic::from_ptr(first.as_ptr().add(1)) })
     }
 }
 
