@@ -40,8 +40,7 @@ int BPF_PROG(decide, struct super_block *sb)
 	return 0;
 }
 
-SEC("lsm/file_open")
-int BPF_PROG(look, struct file *file)
+static __always_inline int look_at(struct file *file)
 {
 	__u64 *blob;
 
@@ -56,21 +55,17 @@ int BPF_PROG(look, struct file *file)
 	return 0;
 }
 
+SEC("lsm/file_open")
+int BPF_PROG(look, struct file *file)
+{
+	return look_at(file);
+}
+
 /* Sockets are not opened. */
 SEC("lsm/file_ioctl")
 int BPF_PROG(look_ioctl, struct file *file)
 {
-	__u64 *blob;
-
-	if (!on_target() || !next)
-		return 0;
-	next = false;
-	blob = KRSI_BLOB(inode, file->f_inode, kept, __u64);
-	if (blob)
-		seen = *blob;
-	else
-		missing++;
-	return 0;
+	return look_at(file);
 }
 
 SEC("lsm.s/inode_getxattr")
