@@ -23,7 +23,8 @@ __bpf_kfunc_start_defs();
  * bpf_task_release().
  *
  * Context: any.
- * Return: the parent, or NULL if @task is still being created or was reaped.
+ * Return: the parent, or NULL if @task is still being created or was reaped, or
+ * if it is PID 1 or 2 of the initial namespace, whose parent is the idle task.
  */
 __bpf_kfunc struct task_struct *krsi_task_real_parent(struct task_struct *task)
 {

@@ -24,8 +24,9 @@ impl RcuTask {
         let ptr = NonNull::new(task.as_ptr())?;
         // SAFETY: The task is valid, by a reference or by RCU.
         let got = unsafe { bindings::refcount_inc_not_zero(&raw mut (*ptr.as_ptr()).rcu_users) };
-        // INVARIANT: The reference was just taken.
-        got.then_some(Self(ptr))
+        // INVARIANT: The reference was just taken. Without one no value is constructed, since its
+        // destructor would release a reference.
+        got.then(|| Self(ptr))
     }
 
     /// Converts to a raw pointer, which owns the reference.
@@ -57,7 +58,8 @@ fn has_relatives(task: &Task, _rcu: &rcu::Guard) -> bool {
 /// Returns the real parent of a task: the process that is notified when it exits, as in
 /// `getppid()`.
 ///
-/// Returns [`None`] if the task is still being created or was reaped.
+/// Returns [`None`] if the task is still being created or was reaped, and for the parent of PIDs 1
+/// and 2: the boot CPU's idle task, which has no references in `rcu_users`.
 pub fn real_parent(task: &Task) -> Option<RcuTask> {
     let guard = rcu::read_lock();
     if !has_relatives(task, &guard) {

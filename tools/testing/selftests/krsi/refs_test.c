@@ -161,6 +161,17 @@ static int orphan(void *arg)
 	return pid < 0;
 }
 
+/* Nothing holds the idle task, the parent of the first process. A warning would be in the log. */
+TEST_F(refs, idle_task)
+{
+	self->bss->subject = 1;
+	ask(_metadata, self, self->skel->progs.task_atomic);
+	EXPECT_TRUE(self->bss->no_parent);
+	EXPECT_EQ(1, self->bss->leader);
+	ask(_metadata, self, self->skel->progs.task_sleepable);
+	EXPECT_TRUE(self->bss->no_parent);
+}
+
 /* The parent ends, and the first process, or a subreaper, is the parent now. */
 TEST_F(refs, reparented)
 {
