@@ -23,6 +23,10 @@
 
 #include "kselftest_harness.h"
 
+/* A busy host that emulates the machine can take longer than the default of 30 s. */
+#undef TEST_TIMEOUT_DEFAULT
+#define TEST_TIMEOUT_DEFAULT 120
+
 #define SECURITYFS "/sys/kernel/security"
 
 /* The links that a mainline BPF trampoline can hold: BPF_MAX_TRAMP_LINKS. */
