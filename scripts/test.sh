@@ -73,7 +73,7 @@ boot() {
 	local name=$1 append=$2 lsm=$3 status=0
 	shift 3
 	stage "Testing with $append"
-	KERNEL=$BUILD/$variant/bzImage CONSOLE=$out/$name.console TIMEOUT=${TIMEOUT:-3000} \
+	KERNEL=$BUILD/$variant/bzImage CONSOLE=$out/$name.console TIMEOUT=${TIMEOUT:-10800} \
 		APPEND="$append ${APPEND:-}" "$TOP/scripts/vm" "scripts/vm.d/tests $lsm $*" \
 		2> >(tee "$out/$name.err" >&2) |
 		tee "$out/$name.out" | sed -un 's/^# krsi-test: begin /  /p' >&2 || status=$?
@@ -85,7 +85,7 @@ boot() {
 must_panic() {
 	local result=FAILED status=0
 	stage "Testing that $2 does not boot"
-	KERNEL=$BUILD/$variant/bzImage CONSOLE=$out/panic-$1.log TIMEOUT=${TIMEOUT:-300} \
+	KERNEL=$BUILD/$variant/bzImage CONSOLE=$out/panic-$1.log TIMEOUT=${TIMEOUT:-1200} \
 		APPEND="lsm=$lsms,krsi $2 ${APPEND:-}" "$TOP/scripts/vm" true >/dev/null 2>&1 || status=$?
 	if [ "$status" != 0 ] && ! grep -q 'Run /.* as init process' "$out/panic-$1.log" &&
 		grep -q 'Kernel panic - not syncing: krsi: boot: .*inherit.bpf.o: ' "$out/panic-$1.log"; then
