@@ -231,7 +231,7 @@ TEST_F(actors, root)
 	EXPECT_EQ(-EOPNOTSUPP, bpf_link_detach(link));
 	close(link);
 	EXPECT_EQ(0, unlink(PIN));
-	EXPECT_TRUE(WAIT_FOR(!denied(), 10));
+	EXPECT_TRUE(WAIT_FOR(!denied(), 60));
 }
 
 TEST_HARNESS_MAIN

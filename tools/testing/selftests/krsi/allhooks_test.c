@@ -31,7 +31,7 @@
 #define MAX_HOOKS 512
 
 /* Attaching some hundred programs with mainline's trampolines takes its time. */
-#define TIMEOUT 240
+#define TIMEOUT 600
 
 struct hook {
 	const char *name;

@@ -18,7 +18,7 @@ FIXTURE_TEARDOWN(verdicts)
 {
 }
 
-TEST_F_TIMEOUT(verdicts, programs, 240)
+TEST_F_TIMEOUT(verdicts, programs, 600)
 {
 	const void *elf;
 	size_t size;

@@ -487,11 +487,11 @@ TEST_F(missing, complete)
 	for (i = 0; i < ARRAY_SIZE(objects); i++) {
 		EXPECT_EQ(0, objects[i].make()) TH_LOG("%s", objects[i].name);
 		for (j = 0; objects[i].access[j] >= 0; j++) {
-			EXPECT_TRUE(WAIT_FOR(self->bss->found[objects[i].access[j]], 20))
+			EXPECT_TRUE(WAIT_FOR(self->bss->found[objects[i].access[j]], 60))
 				TH_LOG("%s", accesses[objects[i].access[j]]);
 		}
 	}
-	EXPECT_TRUE(WAIT_FOR(self->bss->found[ACCESS_backing_file_free], 20));
+	EXPECT_TRUE(WAIT_FOR(self->bss->found[ACCESS_backing_file_free], 60));
 	/* The file's own blob is freed first. */
 	EXPECT_EQ(0, self->bss->found[ACCESS_backing_file_free_file]);
 	EXPECT_LT(0, self->bss->missing[ACCESS_backing_file_free_file]);
@@ -522,9 +522,9 @@ TEST_F(missing, refused)
 		EXPECT_LT(0, self->bss->found[access]) TH_LOG("%s", accesses[access]);
 		EXPECT_EQ(0, objects[i].make()) TH_LOG("%s", objects[i].name);
 	}
-	EXPECT_TRUE(WAIT_FOR(self->bss->missing[ACCESS_sb_free_security], 20));
-	EXPECT_TRUE(WAIT_FOR(self->bss->missing[ACCESS_msg_msg_free_security], 20));
-	EXPECT_TRUE(WAIT_FOR(self->bss->missing[ACCESS_backing_file_free], 20));
+	EXPECT_TRUE(WAIT_FOR(self->bss->missing[ACCESS_sb_free_security], 60));
+	EXPECT_TRUE(WAIT_FOR(self->bss->missing[ACCESS_msg_msg_free_security], 60));
+	EXPECT_TRUE(WAIT_FOR(self->bss->missing[ACCESS_backing_file_free], 60));
 	expect_complete(_metadata, self);
 }
 
@@ -622,9 +622,9 @@ TEST_F(missing, failing_allocations)
 	}
 	munlockall();
 	write_text(FAILSLAB "ignore-gfp-wait", "Y");
-	EXPECT_TRUE(WAIT_FOR(self->bss->missing[ACCESS_sb_free_security], 20));
-	EXPECT_TRUE(WAIT_FOR(self->bss->missing[ACCESS_msg_msg_free_security], 20));
-	EXPECT_TRUE(WAIT_FOR(self->bss->missing[ACCESS_backing_file_free], 20));
+	EXPECT_TRUE(WAIT_FOR(self->bss->missing[ACCESS_sb_free_security], 60));
+	EXPECT_TRUE(WAIT_FOR(self->bss->missing[ACCESS_msg_msg_free_security], 60));
+	EXPECT_TRUE(WAIT_FOR(self->bss->missing[ACCESS_backing_file_free], 60));
 	expect_complete(_metadata, self);
 }
 

@@ -685,7 +685,7 @@ TEST_F(crash, labels_are_there_with_the_file)
 		if (!maker)
 			_exit(make_files(bss));
 		/* Another moment each time. */
-		ASSERT_TRUE(WAIT_FOR(bss->made > round * 5, 20));
+		ASSERT_TRUE(WAIT_FOR(bss->made > round * 5, 60));
 		usleep(round * 1700);
 		i = open("/tmp/m", O_RDONLY | O_CLOEXEC);
 		ASSERT_LE(0, i);

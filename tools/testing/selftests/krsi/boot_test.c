@@ -261,7 +261,7 @@ static void interrupt_idle(struct __test_metadata *const _metadata, FIXTURE_DATA
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, fcntl(fd, F_SETOWN, getpid()));
 	ASSERT_EQ(0, fcntl(fd, F_SETFL, O_ASYNC));
-	EXPECT_TRUE(WAIT_FOR(self->skel->bss->found > 1, 20));
+	EXPECT_TRUE(WAIT_FOR(self->skel->bss->found > 1, 60));
 	close(fd);
 	expect_labelled(_metadata, self, OLD);
 }

@@ -311,7 +311,7 @@ TEST_F(cgroup, removed_cgroup_detaches)
 	ASSERT_EQ(0, rmdir(IN));
 	close(self->in);
 	self->in = -1;
-	EXPECT_TRUE(WAIT_FOR(cgroup_of(self->link) == 0, 20));
+	EXPECT_TRUE(WAIT_FOR(cgroup_of(self->link) == 0, 60));
 	EXPECT_LT(0, call(self));
 	EXPECT_EQ(1, self->bss->ran[BY_LSM]);
 

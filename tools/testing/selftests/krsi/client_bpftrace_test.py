@@ -35,7 +35,7 @@ class Bpftrace:
 
     def __exit__(self, *_):
         self.process.terminate()
-        self.process.communicate(timeout=120)
+        self.process.communicate(timeout=600)
 
     def lines(self):
         """The lines that are there, waiting a moment for one."""

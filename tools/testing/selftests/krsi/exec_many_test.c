@@ -102,7 +102,7 @@ static void run(struct __test_metadata *const _metadata, FIXTURE_DATA(many) * se
 	least;								\
 })
 
-TEST_F_TIMEOUT(many, each_is_linear, 300)
+TEST_F_TIMEOUT(many, each_is_linear, 900)
 {
 	__u64 few, many;
 
@@ -119,7 +119,7 @@ TEST_F_TIMEOUT(many, each_is_linear, 300)
 }
 
 /* One call for all arguments is linear too. It and a dump are faster than one call for each. */
-TEST_F_TIMEOUT(many, find_is_linear, 300)
+TEST_F_TIMEOUT(many, find_is_linear, 900)
 {
 	__u64 few, many, each;
 
@@ -149,7 +149,7 @@ TEST_F_TIMEOUT(many, find_is_linear, 300)
 	EXPECT_EQ(-ENOENT, self->bss->find_ret);
 }
 
-TEST_F_TIMEOUT(many, same_as_by_number, 300)
+TEST_F_TIMEOUT(many, same_as_by_number, 900)
 {
 	self->bss->ask_each = true;
 	self->bss->ask_compare = true;
@@ -255,7 +255,7 @@ static void *rewrite(void *arg)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(many, changed_meanwhile, 300)
+TEST_F_TIMEOUT(many, changed_meanwhile, 900)
 {
 	struct exec_many_bpf__bss *bss = self->bss;
 	static char *none[] = { NULL };

@@ -224,7 +224,7 @@ static void expect_same(struct __test_metadata *const _metadata, FIXTURE_DATA(ex
 	bytes_free(&env);
 }
 
-TEST_F_TIMEOUT(exec_race, rewritten_strings, 280)
+TEST_F_TIMEOUT(exec_race, rewritten_strings, 900)
 {
 	unsigned int seed = 2;
 	int round;

@@ -214,7 +214,7 @@ FIXTURE_TEARDOWN(exec_area)
 	exec_bpf__destroy(self->exec.skel);
 }
 
-TEST_F_TIMEOUT(exec_area, is_what_the_program_gets, 120)
+TEST_F_TIMEOUT(exec_area, is_what_the_program_gets, 300)
 {
 	char **argv, **envp, **more;
 	struct dump *dump;
@@ -298,7 +298,7 @@ TEST_F(exec, args_are_cut)
 }
 
 /* Strings that lie across pages, at each place of the border. */
-TEST_F_TIMEOUT(exec, args_across_pages, 120)
+TEST_F_TIMEOUT(exec, args_across_pages, 300)
 {
 	struct exec_bpf__bss *bss = self->bss;
 	char **argv = make_strings(3, 4000, "");
@@ -324,7 +324,7 @@ TEST_F_TIMEOUT(exec, args_across_pages, 120)
 	free_strings(argv);
 }
 
-TEST_F_TIMEOUT(exec, args_of_any_size, 60)
+TEST_F_TIMEOUT(exec, args_of_any_size, 300)
 {
 	struct exec_bpf__bss *bss = self->bss;
 	char **argv = make_strings(10000, 100, "");
@@ -403,7 +403,7 @@ TEST_F(exec, env_twice)
 	EXPECT_EQ(0, self->bss->env[BUFFER - 1]);
 }
 
-TEST_F_TIMEOUT(exec, env_among_many, 60)
+TEST_F_TIMEOUT(exec, env_among_many, 300)
 {
 	char **envp = make_strings(1001, 1000, "V"), *text = envp[0];
 	char value[2000] = "KRSI_TEST=";
@@ -427,7 +427,7 @@ TEST_F_TIMEOUT(exec, env_among_many, 60)
 	free(envp);
 }
 
-TEST_F_TIMEOUT(exec, reads, 120)
+TEST_F_TIMEOUT(exec, reads, 300)
 {
 	static const char area[] = "zero\0one\0\0A=1\0B=2";
 	struct exec_bpf__bss *bss = self->bss;
@@ -461,7 +461,7 @@ TEST_F_TIMEOUT(exec, reads, 120)
 	}
 }
 
-TEST_F_TIMEOUT(exec, reads_far, 60)
+TEST_F_TIMEOUT(exec, reads_far, 300)
 {
 	struct exec_bpf__bss *bss = self->bss;
 	char **argv = make_strings(15, STRING_MAX, "");
@@ -802,7 +802,7 @@ static void fall_asleep(struct __test_metadata *const _metadata, FIXTURE_DATA(ex
 	ASSERT_EQ(0, ioctl(sleeper->uffd, UFFDIO_REGISTER, &reg));
 	self->bss->sleep_on = sleeper->page;
 	ASSERT_EQ(0, pthread_create(&sleeper->thread, NULL, sleeper_start, sleeper));
-	ASSERT_TRUE(WAIT_FOR(self->bss->asleep, 10));
+	ASSERT_TRUE(WAIT_FOR(self->bss->asleep, 60));
 }
 
 static void wake_up(struct __test_metadata *const _metadata, FIXTURE_DATA(exec) * self,
@@ -876,7 +876,7 @@ static bool swap_on(char *device, size_t size)
 }
 
 /* The arguments were swapped out since they were copied. */
-TEST_F_TIMEOUT(exec, swapped_out, 60)
+TEST_F_TIMEOUT(exec, swapped_out, 300)
 {
 	char **argv = make_strings(8, STRING_MAX, ""), device[32], pid[16];
 	struct exec_bpf__bss *bss = self->bss;
@@ -920,7 +920,7 @@ TEST_F_TIMEOUT(exec, swapped_out, 60)
 }
 
 /* What is allocated while a dump runs, hence the most that it takes. */
-TEST_F_TIMEOUT(exec, dump_takes_no_memory, 60)
+TEST_F_TIMEOUT(exec, dump_takes_no_memory, 300)
 {
 	char **small = make_strings(1, 1024, ""), **large = make_strings(15, STRING_MAX, "");
 	struct bpf_link *link[3];

@@ -27,7 +27,7 @@ class Watcher:
         self.out, self.err = tempfile.TemporaryFile(), tempfile.TemporaryFile()
         self.child = subprocess.Popen([KRSI, "exec", "--json", *args], stdout=self.out,
                                       stderr=self.err)
-        until = time.monotonic() + 60
+        until = time.monotonic() + 600
         while not self.written():
             assert self.child.poll() is None and time.monotonic() < until, self.written(self.err)
             time.sleep(0.05)
@@ -38,7 +38,7 @@ class Watcher:
 
     def stop(self, number=signal.SIGTERM):
         self.child.send_signal(number)
-        self.status = self.child.wait(timeout=60)
+        self.status = self.child.wait(timeout=600)
         self.errors = self.written(self.err).decode()
         read = [json.loads(line) for line in self.written().splitlines()]
         assert all(line["schema"] == 1 for line in read)
@@ -85,7 +85,7 @@ def of(watcher, pid):
 def test_inactive():
     if ACTIVE:
         return
-    done = subprocess.run([KRSI, "exec"], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([KRSI, "exec"], capture_output=True, text=True, timeout=600, check=False)
     equal(done.returncode, INACTIVE)
     equal(done.stdout, "")
     assert done.stderr.startswith("krsi: KRSI is not active"), done.stderr
@@ -93,7 +93,7 @@ def test_inactive():
 
 @needs_krsi
 def test_not_permitted():
-    done = subprocess.run([KRSI, "exec"], capture_output=True, text=True, timeout=60, check=False,
+    done = subprocess.run([KRSI, "exec"], capture_output=True, text=True, timeout=600, check=False,
                           user=65534, group=65534, extra_groups=[])
     equal(done.returncode, ERROR)
     assert done.stderr.endswith("run it as root\n"), done.stderr
@@ -102,7 +102,7 @@ def test_not_permitted():
 def test_wrong_command_line():
     for args in (["--env", "A=B"], ["--buffer", "3"], ["--parents", "33"], ["--comm", "x" * 16],
                  ["--uid", "nobody-of-that-name"], ["-n", "0"]):
-        done = subprocess.run([KRSI, "exec", *args], capture_output=True, timeout=60, check=False)
+        done = subprocess.run([KRSI, "exec", *args], capture_output=True, timeout=600, check=False)
         equal(done.returncode, USAGE, args)
 
 
@@ -327,14 +327,14 @@ def test_text():
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
         assert child.stdout.readline().startswith(b"TIME ")
         child.send_signal(signal.SIGINT)
-        out, errors = child.communicate(timeout=60)
+        out, errors = child.communicate(timeout=600)
     equal((child.returncode, out, errors), (SUCCESS, b"", b""))
     with subprocess.Popen([KRSI, "exec", "--env", "KRSI_A", "-n", "1", "--uid", "65533"],
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
         child.stdout.readline()
         subprocess.run(["/bin/true", "a\x1b[31m", "b\nc"], env={"KRSI_A": "\x07"}, user=65533,
                        check=True)
-        out, errors = child.communicate(timeout=60)
+        out, errors = child.communicate(timeout=600)
     equal((child.returncode, errors), (SUCCESS, b""))
     lines = out.decode().splitlines()
     assert re.match(r"\d\d:\d\d:\d\d  done     +\d+ +\d+   65533  ", lines[0]), lines

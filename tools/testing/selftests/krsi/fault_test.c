@@ -119,7 +119,7 @@ static void fall_asleep(struct __test_metadata *const _metadata, FIXTURE_DATA(fa
 	for (i = 0; i < count; i++)
 		ASSERT_EQ(0, pthread_create(&self->sleeper[i].thread, NULL, sleep_in_open,
 					    &self->sleeper[i]));
-	ASSERT_TRUE(WAIT_FOR(self->bss->asleep == count, 20));
+	ASSERT_TRUE(WAIT_FOR(self->bss->asleep == count, 60));
 }
 
 static void resolve(struct __test_metadata *const _metadata, FIXTURE_DATA(fault) * self, int i,
@@ -256,7 +256,7 @@ TEST_F(fault, unload_waits)
 	self->skel = NULL;
 
 	/* Nobody has the program any more, and no call starts it. */
-	EXPECT_TRUE(WAIT_FOR(!prog_exists(prog.id), 20));
+	EXPECT_TRUE(WAIT_FOR(!prog_exists(prog.id), 60));
 	self->bss->passed = 0;
 	EXPECT_EQ(0, open_null());
 	EXPECT_EQ(0, self->bss->passed);
@@ -343,7 +343,7 @@ TEST_F(fault, killed_while_asleep)
 			sleep_in_open(&sleeper);
 		_exit(1);
 	}
-	EXPECT_TRUE(WAIT_FOR(self->bss->asleep == 1, 20));
+	EXPECT_TRUE(WAIT_FOR(self->bss->asleep == 1, 60));
 	ASSERT_EQ(0, kill(pid, SIGKILL));
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	ASSERT_TRUE(WIFSIGNALED(status));

@@ -220,7 +220,7 @@ static enum result run(FIXTURE_DATA(fuzz) * self, enum model_fault fault, int fi
 	return result;
 }
 
-TEST_F_TIMEOUT(fuzz, short_run, 600)
+TEST_F_TIMEOUT(fuzz, short_run, 1800)
 {
 	enum result result = run(self, FAULT_NONE, 1, 1);
 	struct per_worker *worker = self->round.shared->worker;
@@ -235,7 +235,7 @@ TEST_F_TIMEOUT(fuzz, short_run, 600)
 }
 
 /* The oracle disagrees with a model that is wrong. */
-TEST_F_TIMEOUT(fuzz, notices_mistakes, 600)
+TEST_F_TIMEOUT(fuzz, notices_mistakes, 1800)
 {
 	int fault;
 

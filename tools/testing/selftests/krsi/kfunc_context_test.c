@@ -20,7 +20,7 @@ FIXTURE_TEARDOWN(context)
 {
 }
 
-TEST_F_TIMEOUT(context, programs, 240)
+TEST_F_TIMEOUT(context, programs, 600)
 {
 	const void *elf;
 	size_t size;

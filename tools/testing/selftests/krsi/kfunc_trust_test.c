@@ -20,7 +20,7 @@ FIXTURE_TEARDOWN(trust)
 {
 }
 
-TEST_F_TIMEOUT(trust, programs, 240)
+TEST_F_TIMEOUT(trust, programs, 600)
 {
 	const void *elf;
 	size_t size;
@@ -32,7 +32,7 @@ TEST_F_TIMEOUT(trust, programs, 240)
 	EXPECT_LE(36, check_verdicts(_metadata, elf, size));
 }
 
-TEST_F_TIMEOUT(trust, iterators, 240)
+TEST_F_TIMEOUT(trust, iterators, 600)
 {
 	const void *elf;
 	size_t size;

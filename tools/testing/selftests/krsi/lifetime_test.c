@@ -148,7 +148,7 @@ TEST_F(lifetime, link_keeps_program)
 	close(link);
 	EXPECT_TRUE(allowed());
 	/* Its memory may be freed a grace period later. */
-	EXPECT_TRUE(WAIT_FOR((copy = bpf_prog_get_fd_by_id(info.id)) < 0 || close(copy), 20));
+	EXPECT_TRUE(WAIT_FOR((copy = bpf_prog_get_fd_by_id(info.id)) < 0 || close(copy), 60));
 }
 
 /* A loader that pins its link and goes. */
@@ -182,7 +182,7 @@ TEST_F(lifetime, pinned_link_survives_loader)
 	EXPECT_TRUE(denied());
 
 	ASSERT_EQ(0, unlink("/tmp/bpf/link"));
-	EXPECT_TRUE(WAIT_FOR(allowed(), 20));
+	EXPECT_TRUE(WAIT_FOR(allowed(), 60));
 }
 
 TEST_F(lifetime, pinned_link_goes_with_bpffs)
@@ -192,7 +192,7 @@ TEST_F(lifetime, pinned_link_goes_with_bpffs)
 	ASSERT_EQ(0, in_child(pin_and_exit, &target));
 	EXPECT_TRUE(denied());
 	ASSERT_EQ(0, umount("/tmp/bpf"));
-	EXPECT_TRUE(WAIT_FOR(allowed(), 20));
+	EXPECT_TRUE(WAIT_FOR(allowed(), 60));
 }
 
 /* A pinned program alone decides nothing. */

@@ -110,7 +110,7 @@ static void attach_all(struct __test_metadata *const _metadata, FIXTURE_DATA(man
 	self->attached = i;
 }
 
-TEST_F_TIMEOUT(many, all_run_in_order, 120)
+TEST_F_TIMEOUT(many, all_run_in_order, 300)
 {
 	struct many_bpf__bss *bss = self->skel->bss;
 	int i;
@@ -142,7 +142,7 @@ TEST_F_TIMEOUT(many, all_run_in_order, 120)
 	EXPECT_EQ(self->attached - self->attached / 2, bss->next);
 }
 
-TEST_F_TIMEOUT(many, detach_every_second, 120)
+TEST_F_TIMEOUT(many, detach_every_second, 300)
 {
 	struct many_bpf__bss *bss = self->skel->bss;
 	int i, left;

@@ -160,7 +160,7 @@ TEST_F(nested, detached_while_asleep)
 	self->bss->user = page;
 
 	ASSERT_EQ(0, pthread_create(&self->thread, NULL, open_in_thread, self));
-	ASSERT_TRUE(WAIT_FOR(self->bss->asleep, 20));
+	ASSERT_TRUE(WAIT_FOR(self->bss->asleep, 60));
 
 	ASSERT_EQ(0, bpf_link__destroy(self->skel->links.getxattr));
 	self->skel->links.getxattr = NULL;

@@ -314,7 +314,7 @@ TEST_F(path, mount_namespace)
 	EXPECT_NO_PATH(EXDEV, old, TASK_ROOT);
 	/* The last task of that namespace is gone, and so is the namespace. */
 	close(holder);
-	EXPECT_TRUE(WAIT_FOR(ask(self->skel, old, 0) == -ESTALE, 10));
+	EXPECT_TRUE(WAIT_FOR(ask(self->skel, old, 0) == -ESTALE, 60));
 	EXPECT_NO_PATH(ESTALE, old, TASK_ROOT);
 	close(old);
 	close(new);
@@ -488,7 +488,7 @@ static void *rename_all_the_time(void *arg)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(path, renames, 120)
+TEST_F_TIMEOUT(path, renames, 300)
 {
 	struct renamer renamer = {};
 	int fd, i, was_short = 0, was_long = 0;
@@ -707,7 +707,7 @@ FIXTURE_TEARDOWN(verdicts)
 {
 }
 
-TEST_F_TIMEOUT(verdicts, programs, 240)
+TEST_F_TIMEOUT(verdicts, programs, 600)
 {
 	const void *elf;
 	size_t size;

@@ -58,7 +58,7 @@ static int ancestry(int *grandparent)
 	return count;
 }
 
-TEST_F_TIMEOUT(rcu, values, 120)
+TEST_F_TIMEOUT(rcu, values, 300)
 {
 	unsigned long long word = WORD;
 	struct bpf_program *prog;
@@ -156,7 +156,7 @@ FIXTURE_TEARDOWN(verdicts)
 {
 }
 
-TEST_F_TIMEOUT(verdicts, programs, 240)
+TEST_F_TIMEOUT(verdicts, programs, 600)
 {
 	const void *elf;
 	size_t size;
@@ -169,7 +169,7 @@ TEST_F_TIMEOUT(verdicts, programs, 240)
 }
 
 /* Documentation/bpf/krsi-pointers.csv, of which Makefile puts a copy here. */
-TEST_F_TIMEOUT(verdicts, documented, 240)
+TEST_F_TIMEOUT(verdicts, documented, 600)
 {
 	REQUIRE_LSM();
 	if (!krsi_active())

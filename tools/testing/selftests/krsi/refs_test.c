@@ -256,7 +256,7 @@ static void *change_creds(void *stop)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(refs, race, 120)
+TEST_F_TIMEOUT(refs, race, 300)
 {
 	struct bpf_link *link, *second;
 	bool stop = false;
@@ -389,7 +389,7 @@ FIXTURE_TEARDOWN(verdicts)
 {
 }
 
-TEST_F_TIMEOUT(verdicts, programs, 240)
+TEST_F_TIMEOUT(verdicts, programs, 600)
 {
 	const void *elf;
 	size_t size;

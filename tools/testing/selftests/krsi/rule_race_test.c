@@ -146,7 +146,7 @@ static void ask_for_ever(struct seen *seen, long (*ask)(void))
 	}
 }
 
-TEST_F_TIMEOUT(rule_race, each_call_is_decided, 600)
+TEST_F_TIMEOUT(rule_race, each_call_is_decided, 1800)
 {
 	int ended = 0, number;
 

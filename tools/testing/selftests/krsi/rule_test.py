@@ -41,7 +41,7 @@ FREE = TOP / "free"
 
 def run(*args, **more):
     return subprocess.run(
-        [KRSI, *args], capture_output=True, text=True, timeout=280, check=False, **more
+        [KRSI, *args], capture_output=True, text=True, timeout=6000, check=False, **more
     )
 
 
@@ -98,7 +98,7 @@ def execute(*argv, env=None, executable=None):
 
 def shell(script, *args):
     return subprocess.run(["sh", "-c", script, "sh", *map(str, args)], capture_output=True,
-                          text=True, timeout=120, check=False)
+                          text=True, timeout=600, check=False)
 
 
 @contextlib.contextmanager
@@ -1471,7 +1471,7 @@ def auditd():
             yield
         finally:
             daemon.terminate()
-            daemon.wait(timeout=60)
+            daemon.wait(timeout=600)
 
 
 def found(key):

@@ -205,7 +205,7 @@ TEST_F(securityfs, status_counts)
 }
 
 /* One line for each hook of this kernel, and what the kernel knows of it. */
-TEST_F_TIMEOUT(securityfs, every_hook_has_a_line, 180)
+TEST_F_TIMEOUT(securityfs, every_hook_has_a_line, 600)
 {
 	const struct definition *definition;
 	const struct btf_member *m;

@@ -239,7 +239,7 @@ FIXTURE_TEARDOWN(asleep)
 static void fall_asleep(struct __test_metadata *const _metadata, FIXTURE_DATA(asleep) * self)
 {
 	ASSERT_EQ(0, pthread_create(&self->thread, NULL, create_userns, self));
-	ASSERT_TRUE(WAIT_FOR(self->bss->asleep, 10));
+	ASSERT_TRUE(WAIT_FOR(self->bss->asleep, 60));
 }
 
 static void wake_up(struct __test_metadata *const _metadata, FIXTURE_DATA(asleep) * self)

@@ -158,7 +158,7 @@ TEST_F(snapshot, a_sleeping_call_meets_a_denier)
 	ASSERT_NE(NULL, self->sleeper->links.read_page);
 	EXPECT_EQ(-KRSI_ERRNO, open_null());
 	ASSERT_EQ(0, pthread_create(&self->thread, NULL, sleep_in_open, self));
-	ASSERT_TRUE(WAIT_FOR(self->sleeper->bss->asleep == 1, 20));
+	ASSERT_TRUE(WAIT_FOR(self->sleeper->bss->asleep == 1, 60));
 
 	/* At every moment one that denies is attached. */
 	prog = self->after->progs.other_atomic;
@@ -194,7 +194,7 @@ TEST_F(snapshot, a_detached_program_stays_until_the_call_ends)
 	self->sleeper->links.read_page = attach(self->sleeper->progs.read_page, variant->cookie);
 	ASSERT_NE(NULL, self->sleeper->links.read_page);
 	ASSERT_EQ(0, pthread_create(&self->thread, NULL, sleep_in_open, self));
-	ASSERT_TRUE(WAIT_FOR(self->sleeper->bss->asleep == 1, 20));
+	ASSERT_TRUE(WAIT_FOR(self->sleeper->bss->asleep == 1, 60));
 
 	fault_bpf__destroy(self->before);
 	self->before = NULL;
@@ -207,7 +207,7 @@ TEST_F(snapshot, a_detached_program_stays_until_the_call_ends)
 
 	wake(_metadata, self);
 	EXPECT_EQ(-KRSI_ERRNO, self->result);
-	EXPECT_TRUE(WAIT_FOR((fd = bpf_prog_get_fd_by_id(info.id)) < 0 || close(fd), 20));
+	EXPECT_TRUE(WAIT_FOR((fd = bpf_prog_get_fd_by_id(info.id)) < 0 || close(fd), 60));
 }
 
 /* The file fail-nth of this thread. Opening it would allocate. */

@@ -166,7 +166,7 @@ TEST_F(storage, inode_kept_while_detached)
  * Storage goes with its inode. Inodes come from a cache: what were not freed,
  * or freed twice, would be found by the inodes that get the memory next.
  */
-TEST_F_TIMEOUT(storage, inode_freed_with_inode, 120)
+TEST_F_TIMEOUT(storage, inode_freed_with_inode, 300)
 {
 	char path[32];
 	int round, i;
@@ -186,7 +186,7 @@ TEST_F_TIMEOUT(storage, inode_freed_with_inode, 120)
 }
 
 /* A whole file system's inodes at once. */
-TEST_F_TIMEOUT(storage, inode_freed_with_file_system, 120)
+TEST_F_TIMEOUT(storage, inode_freed_with_file_system, 300)
 {
 	char path[32];
 	int round, i;

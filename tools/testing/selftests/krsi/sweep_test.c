@@ -276,7 +276,7 @@ TEST_F(attach, attaches)
 	}
 	EXPECT_SWEPT(s);
 	EXPECT_LT(0, s->failed);
-	EXPECT_TRUE(WAIT_FOR(count_objects() <= self->objects, 30));
+	EXPECT_TRUE(WAIT_FOR(count_objects() <= self->objects, 60));
 }
 
 /* Whatever fails, a program whose link is closed does not run any more. */
@@ -299,7 +299,7 @@ TEST_F(attach, detaches)
 		ASSERT_EQ(self->old, who_runs(self->skel)) TH_LOG("allocation %d", s->nth);
 	}
 	EXPECT_TRUE(s->done);
-	EXPECT_TRUE(WAIT_FOR(count_objects() <= self->objects, 30));
+	EXPECT_TRUE(WAIT_FOR(count_objects() <= self->objects, 60));
 }
 
 FIXTURE(other)

@@ -37,7 +37,7 @@ ENFORCED_BY = next((lsm for lsm in ("krsi", "bpf") if lsm in LSMS), None)
 
 def run(*args, **more):
     return subprocess.run(
-        [KRSI, *args], capture_output=True, text=True, timeout=120, check=False, **more
+        [KRSI, *args], capture_output=True, text=True, timeout=600, check=False, **more
     )
 
 
@@ -156,7 +156,7 @@ def test_self_test_leaves_nothing():
 def test_self_test_in_a_pid_namespace():
     result = subprocess.run(
         ["unshare", "--pid", "--fork", "--mount-proc", KRSI, "status"],
-        capture_output=True, text=True, timeout=120, check=False,
+        capture_output=True, text=True, timeout=600, check=False,
     )
     equal(result.returncode, SUCCESS if ACTIVE else INACTIVE, result.stdout + result.stderr)
 
@@ -180,7 +180,7 @@ def test_not_permitted():
 def test_not_mounted():
     result = subprocess.run(
         ["unshare", "--mount", "sh", "-ec", f'umount {SECURITYFS}; exec "$0" status --json', KRSI],
-        capture_output=True, text=True, timeout=120, check=False,
+        capture_output=True, text=True, timeout=600, check=False,
     )
     equal(result.returncode, ERROR, result.stdout + result.stderr)
     read = json.loads(result.stdout)
@@ -379,7 +379,7 @@ def test_top_ends_on_a_signal():
             assert child.stdout.readline(), "it prints"
             child.send_signal(number)
             child.stdout.read()
-            equal(child.wait(timeout=60), SUCCESS)
+            equal(child.wait(timeout=600), SUCCESS)
 
 
 def on_terminal(end, **environment):
@@ -396,7 +396,7 @@ def on_terminal(end, **environment):
     ) as child:
         wrote = b""
         ended = False
-        until = time.monotonic() + 60
+        until = time.monotonic() + 600
         while time.monotonic() < until:
             if select.select([master], [], [], 0.2)[0]:
                 wrote += os.read(master, 65536)
