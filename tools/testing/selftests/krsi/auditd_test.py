@@ -108,13 +108,20 @@ def wait_for(log, text):
         time.sleep(0.1)
 
 
+def wait_for_event(log, text):
+    """Waits for a record with the text, and for the last of its event, that of the command line."""
+    wait_for(log, text)
+    line = next(line for line in log.read_text().splitlines() if text in line)
+    serial = re.search(r"msg=audit\(([\d.:]+)\)", line)[1]
+    wait_for(log, f"type=PROCTITLE msg=audit({serial})")
+
+
 @contextlib.contextmanager
 def recorded(plugin=False):
     """Has auditd record that the policy denies a process a call; gives its log, and the process."""
     with auditd(plugin) as log, policy():
         pid = triggered()
-        wait_for(log, "lsm=krsi ")
-        wait_for(log, "type=PROCTITLE")
+        wait_for_event(log, "lsm=krsi ")
         yield log, pid
 
 
@@ -185,8 +192,7 @@ def test_beside_auditctl():
                   "rule-key").returncode, 0)
         try:
             triggered()
-            wait_for(log, "lsm=krsi ")
-            wait_for(log, "type=PROCTITLE")
+            wait_for_event(log, "lsm=krsi ")
         finally:
             run("auditctl", "-D")
         equal(len(ausearch(log, "-k", "krsi-key")), 1)
@@ -230,6 +236,7 @@ def test_task_without_context():
         equal(after["written"] > before["written"], True)
         if after["no_syscall"] == before["no_syscall"]:
             # An earlier test program had turned audit on before this one began.
+            wait_for_event(log, "lsm=krsi ")
             equal(len(ausearch(log, "-k", "krsi-key")), 1)
         else:
             equal(len(ausearch(log, "-m", "KERNEL_OTHER", "--just-one")), 1)
@@ -261,7 +268,7 @@ def test_check_decides_records():
             with subprocess.Popen([sys.executable, "-c", script]) as child:
                 pass
             equal(child.returncode, 0)
-            wait_for(log, 'a1=782079')
+            wait_for_event(log, "a1=782079")
         finally:
             run("auditctl", "-D")
         records = run("ausearch", "--input", str(log), "--raw", "--pid", str(child.pid)).stdout

@@ -143,7 +143,15 @@ def events(log, key, pids, krsi):
 
 
 def settle(log):
-    """Waits until nothing has come for a second."""
+    """Waits until all records so far are in the log, and nothing has come for a second.
+
+    They come in the order in which they were written: the last one is that of this function.
+    """
+    mark = f"krsi-settled-{time.monotonic_ns()}"
+    run("auditctl", "-m", mark)
+    until = time.monotonic() + 60
+    while mark not in log.read_text() and time.monotonic() < until:
+        time.sleep(0.1)
     size = -1
     while size != log.stat().st_size:
         size = log.stat().st_size
