@@ -33,11 +33,15 @@ __u64 limit;
 /* Do not count, drop the inode's storage instead. */
 bool drop;
 __u64 newest;
+/* There was no memory at once, without waiting for another CPU's lock. */
+bool failed;
 
 static __always_inline int over(__u64 *count)
 {
-	if (!count)
+	if (!count) {
+		failed = true;
 		return -EACCES;
+	}
 	newest = __sync_fetch_and_add(count, 1) + 1;
 	return limit && newest > limit ? -EPERM : 0;
 }
@@ -55,8 +59,11 @@ static __always_inline int count_inode(struct file *file)
 	/* A second map on the same inode does not disturb the first. */
 	other = bpf_inode_storage_get(&more_inodes, file->f_inode, 0,
 				      BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (other)
-		*other = 0xdead;
+	if (!other) {
+		failed = true;
+		return -EACCES;
+	}
+	*other = 0xdead;
 	return over(bpf_inode_storage_get(&inodes, file->f_inode, 0,
 					  BPF_LOCAL_STORAGE_GET_F_CREATE));
 }
