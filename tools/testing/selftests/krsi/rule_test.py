@@ -101,6 +101,16 @@ def shell(script, *args):
                           text=True, timeout=600, check=False)
 
 
+def remove_cgroups(*paths):
+    """A task is in its cgroup until its CPU has switched to another, perhaps after wait(2)."""
+    for path in paths:
+        for _ in range(600):
+            if attempt(path.rmdir) != errno.EBUSY:
+                break
+            time.sleep(0.1)
+        assert not path.exists(), path
+
+
 @contextlib.contextmanager
 def files():
     """HELD and FREE, each with a file."""
@@ -447,9 +457,7 @@ def test_cgroup():
             equal(shell(script, group).returncode, 0)
             assert shell(script, CGROUPS).returncode != 0
     finally:
-        time.sleep(0.1)
-        child.rmdir()
-        group.rmdir()
+        remove_cgroups(child, group)
 
 
 def test_cgroup_that_ends():
@@ -469,16 +477,14 @@ def test_cgroup_that_ends():
                 "-a deny,exit -S execve -F path=/bin/true -F cgroup=/krsi_rule\n"):
         assert shell(script, group).returncode != 0
         equal(ended(), [])
-        time.sleep(0.1)
-        group.rmdir()
+        remove_cgroups(group)
         equal(ended(), [2])
         group.mkdir()
         try:
             equal(ended(), [2])
             equal(shell(script, group).returncode, 0)
         finally:
-            time.sleep(0.1)
-            group.rmdir()
+            remove_cgroups(group)
 
 
 def test_container():
@@ -520,9 +526,7 @@ def test_container():
         equal(error["message"], f"there are 2 containers {first[:12]}")
         assert f"/docker-{first}.scope" in error["expected"], error
     finally:
-        time.sleep(0.1)
-        for part in reversed(made):
-            part.rmdir()
+        remove_cgroups(*reversed(made))
 
 
 def test_host():
@@ -1259,7 +1263,7 @@ def test_nothing_is_left():
         load(f"-a deny,exit -F path={HELD}/file -F perm=w\n")
         (BPFFS / "hooks/file_open/link").unlink()
         # The kernel frees links when it comes to it.
-        for _ in range(100):
+        for _ in range(600):
             if not write(HELD / "file"):
                 break
             time.sleep(0.1)
@@ -1328,7 +1332,7 @@ def test_failure_after_attaching():
             assert "bug" not in failed.stderr, failed.stderr
             equal(sorted(path.name for path in (BPFFS / "hooks").iterdir()), before, name)
             equal(len(list(BPFFS.glob("generation-*"))), 1, name)
-            equal(attached("capable"), 0, name)
+            equal(detached("capable"), True, name)
             equal(write(HELD / "file"), errno.EPERM, name)
             equal(run("list").returncode, SUCCESS)
 
@@ -1336,6 +1340,15 @@ def test_failure_after_attaching():
 def attached(hook):
     found = json.loads(run("hooks", hook, "--json").stdout)["hooks"]
     return len(found[0]["programs"])
+
+
+def detached(hook):
+    """Whether no program is on the hook; the kernel ends a link some time after its last pin."""
+    for _ in range(200):
+        if not attached(hook):
+            return True
+        time.sleep(0.1)
+    return False
 
 
 def test_killed_while_loading():
@@ -1360,11 +1373,7 @@ def test_killed_while_loading():
         load(rules[0])
         equal(write(HELD / "file"), errno.EACCES)
         equal(len(list(BPFFS.glob("generation-*"))), 1)
-        for _ in range(100):
-            if not attached("capable"):
-                break
-            time.sleep(0.1)
-        equal(attached("capable"), 0)
+        equal(detached("capable"), True)
 
 
 def test_damage():
@@ -1463,7 +1472,7 @@ def auditd():
                       "freq = 0\nspace_left = 2\nadmin_space_left = 1\n")
     with subprocess.Popen(["auditd", "-n", "-s", "enable"], stdout=subprocess.DEVNULL,
                           stderr=subprocess.DEVNULL) as daemon:
-        for _ in range(100):
+        for _ in range(600):
             if "enabled 1" in shell("auditctl -s").stdout and (log / "audit.log").exists():
                 break
             time.sleep(0.1)
@@ -1474,9 +1483,9 @@ def auditd():
             daemon.wait(timeout=600)
 
 
-def found(key):
+def found(key, tries=600):
     """What ausearch finds by a key: the records of KRSI, and whether the system call's is there."""
-    for _ in range(50):
+    for _ in range(tries):
         out = shell('ausearch -k "$1" --raw </dev/null', key).stdout
         if "type=SYSCALL" in out:
             break
@@ -1517,7 +1526,7 @@ def test_records():
         equal((len(records), calls), (1, 1), records)
         assert "verdict=kill" in records[0], records
         equal(found("krsi-net")[1], 1)
-        equal(found("krsi-never"), ([], 0))
+        equal(found("krsi-never", tries=20), ([], 0))
         equal([hits for hits, _, _ in counters()], [1, 1, 1, 1, 2])
 
 

@@ -56,9 +56,17 @@ def bpftool(*args):
     return json.loads(out.stdout) if out.stdout.strip() else None
 
 
+def program_ids():
+    return {program["id"] for program in document("programs", "--all")["programs"]}
+
+
 @contextlib.contextmanager
 def pinned(*objects, attach=True):
-    """Loads the objects' programs, pinned in a directory of bpffs."""
+    """Loads the objects' programs, pinned in a directory of bpffs.
+
+    Waits until they are gone: the kernel ends a link some time after its last pin is removed.
+    """
+    before = program_ids()
     with tempfile.TemporaryDirectory(dir="/sys/fs/bpf", prefix="krsi_tool_") as name:
         directory = pathlib.Path(name)
         try:
@@ -71,6 +79,9 @@ def pinned(*objects, attach=True):
                 pin.unlink()
             for item in directory.iterdir():
                 item.rmdir()
+            until = time.monotonic() + 60
+            while program_ids() - before and time.monotonic() < until:
+                time.sleep(0.1)
 
 
 def open_pin(path):

@@ -29,6 +29,19 @@ void cgroups_make(struct worker *w)
 	op_join(w);
 }
 
+/*
+ * Removes a cgroup. A child stays in it until its CPU has switched to another task,
+ * which may be after waitpid() has returned it.
+ */
+static int remove_cgroup(const char *path)
+{
+	int tries, ret;
+
+	for (tries = 0; (ret = rmdir(path)) && errno == EBUSY && tries < 3000; tries++)
+		usleep(10000);
+	return ret;
+}
+
 /* Removes the cgroups of a worker that has ended. */
 void cgroups_remove(int nr)
 {
@@ -37,8 +50,7 @@ void cgroups_remove(int nr)
 
 	for (int i = 0; i < MODEL_CGROUPS; i++) {
 		snprintf(path, sizeof(path), CGROUPS "/%d%s", nr, paths[order[i]]);
-		for (int tries = 0; rmdir(path) && errno == EBUSY && tries < 200; tries++)
-			usleep(10000);
+		remove_cgroup(path);
 	}
 }
 
@@ -66,11 +78,11 @@ void op_rmdir(struct worker *w)
 		return;
 	say(w, "remove cgroup %d", cgroup);
 	snprintf(path, sizeof(path), CGROUPS "/%d%s", w->nr, paths[cgroup]);
-	if (rmdir(path))
+	if (remove_cgroup(path))
 		wrong(w, "removing cgroup %s fails: %d", path, -errno);
 	for (int i = w->nheld - 1; i >= 0; i--) {
 		struct held *h = &w->held[i];
-		int tries = 1000;
+		int tries = 3000;
 
 		if (w->model.progs[w->model.atts[h->att].prog].kind != KIND_CGROUP ||
 		    !w->model.atts[h->att].on || w->model.atts[h->att].cgroup != cgroup)

@@ -128,12 +128,12 @@ static struct counts counts_now(void)
 	};
 }
 
-/* True if all that the round has made is gone, after 20 s at most. */
+/* True if all that the round has made is gone, after a minute at most. */
 static bool nothing_left(const struct counts *before, char *why, size_t size)
 {
 	struct counts now;
 
-	for (int i = 0; i < 400; i++) {
+	for (int i = 0; i < 1200; i++) {
 		now = counts_now();
 		if (now.progs <= before->progs && now.links <= before->links &&
 		    now.maps <= before->maps && now.attached <= before->attached)
