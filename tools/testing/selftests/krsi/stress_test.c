@@ -110,6 +110,20 @@ static bool go_on(FIXTURE_DATA(stress) * self, int round, int min)
 	return round < min || now.tv_sec < self->end.tv_sec;
 }
 
+/* True if calls of the threads have passed, and others have not. */
+static bool both_seen(FIXTURE_DATA(stress) * self)
+{
+	unsigned long passed = 0, calls = 0;
+	int i;
+
+	/* In this order: a thread counts what has passed before it counts the call. */
+	for (i = 0; i < self->threads; i++)
+		calls += self->hammer[i].calls;
+	for (i = 0; i < self->threads; i++)
+		passed += self->hammer[i].passed;
+	return passed && passed < calls;
+}
+
 static void finish(FIXTURE_DATA(stress) * self, unsigned long *passed, unsigned long *calls)
 {
 	int i;
@@ -233,7 +247,7 @@ TEST_F_TIMEOUT(stress, takes_effect_at_once, 300)
 	int link, round, late = 0, stale = 0;
 
 	start(_metadata, self, denied_getpgid);
-	for (round = 0; go_on(self, round, 10); round++) {
+	for (round = 0; go_on(self, round, 10) || !both_seen(self); round++) {
 		link = attach_fd(bpf_program__fd(self->skel->progs.getpgid_deny));
 		ASSERT_LE(0, link);
 		late += !denied_getpgid();
@@ -374,7 +388,8 @@ TEST_F_TIMEOUT(stress, concurrent_same_program, 300)
 		}
 		_exit(0);
 	}
-	for (round = 0; round < worker.rounds; round++) {
+	/* The child's CPU may pause while it has the program attached. */
+	for (round = 0; round < worker.rounds || !attached; round++) {
 		link = attach_fd(prog);
 		if (link < 0) {
 			ASSERT_EQ(-EBUSY, link);

@@ -356,12 +356,12 @@ def test_top():
         return
     equal(STATS.read_text(), "0\n")
     with pinned("order"), busy():
-        result = run("top", "--count", "2", "--interval", "0.5", "--json")
+        result = run("top", "--count", "2", "--interval", "2", "--json")
         equal((result.returncode, result.stderr), (SUCCESS, ""))
         looks = [json.loads(line) for line in result.stdout.splitlines()]
         equal(len(looks), 2)
         for look in looks:
-            assert look["seconds"] >= 0.5, look
+            assert look["seconds"] >= 2, look
             equal(look["hooks"][0]["name"], "task_getpgid")
             assert look["hooks"][0]["calls_per_second"] > 1, look
             equal(look["hooks"][0]["denials_per_second"], 0)
