@@ -14,7 +14,8 @@ Exit status:
   2  the command line is wrong
   3  KRSI is not active on this machine
   4  KRSI is active, but did not enforce the verdict of a program, or programs
-     of the rules in force were removed, or the rules are pinned elsewhere
+     of the rules in force were removed, or the rules are pinned elsewhere, or
+     differ from the expected files
   5  the kernel refused a program that krsi made: a bug of krsi
   6  it was done, but some of what happened was lost, as the output says";
 
@@ -98,6 +99,13 @@ pub enum Command {
     /// List the rules that are in force: how often each decided, denied, and could not tell
     #[command(after_help = EXIT)]
     List(List),
+    /// Compare the loaded rules with those of files
+    ///
+    /// Shows rules of the files that are not loaded with -, and loaded rules that no file has with
+    /// +. The exit status is 4 if rules or their order differ, or if programs of the policy were
+    /// removed.
+    #[command(after_help = EXIT)]
+    Diff(Diff),
     /// Print a completion script, for example: krsi completions bash >/etc/bash_completion.d/krsi
     Completions { shell: Shell },
     /// Write the man pages into a directory
@@ -123,6 +131,10 @@ pub struct Status {
     /// Only read what the kernel says, without trying it
     #[arg(long)]
     pub no_self_test: bool,
+    /// Fail unless the loaded rules are those of this file or directory, as krsi diff compares
+    /// them; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub expect: Vec<PathBuf>,
     #[command(flatten)]
     pub source: Source,
     #[command(flatten)]
@@ -330,6 +342,15 @@ pub struct Unload {
 }
 
 #[derive(Debug, Args)]
+pub struct Diff {
+    /// Files with rules, directories with files that end in .rules; - is the standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Debug, Args)]
 pub struct List {
     #[command(flatten)]
     pub output: Output,
@@ -386,6 +407,7 @@ impl Command {
             Self::Load(args) => args.output.json,
             Self::Unload(args) => args.output.json,
             Self::List(args) => args.output.json,
+            Self::Diff(args) => args.output.json,
             Self::Completions { .. } | Self::Man { .. } => false,
         }
     }

@@ -599,6 +599,7 @@ fn man_pages() {
         "blobs-release",
         "check",
         "completions",
+        "diff",
         "exec",
         "hooks",
         "list",

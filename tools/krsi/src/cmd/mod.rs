@@ -4,6 +4,7 @@
 
 mod blobs;
 mod check;
+mod diff;
 mod exec;
 mod from_auditd;
 mod generate;
@@ -35,6 +36,7 @@ pub fn run(command: Command) -> Result<Exit> {
         Command::Load(args) => return policy::load(&args),
         Command::Unload(args) => return policy::unload(&args),
         Command::List(args) => return policy::list(&args),
+        Command::Diff(args) => return diff::run(&args),
         Command::Completions { shell } => generate::completions(shell)?,
         Command::Man { dir } => generate::man(&dir)?,
     }

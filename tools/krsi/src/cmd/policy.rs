@@ -65,7 +65,7 @@ pub fn read(path: &Path) -> Result<String> {
 
 /// What rules became, and how it ends if they can be loaded.
 pub struct Compiled {
-    lowered: Lowered,
+    pub lowered: Lowered,
     /// Lines that -i or -c before them has left out.
     left_out: Vec<SyntaxError>,
     exit: Exit,

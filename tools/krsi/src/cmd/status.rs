@@ -2,7 +2,7 @@
 
 //! `krsi status`: whether KRSI is active and enforces. Every way to fail is part of the answer.
 
-use super::policy;
+use super::{diff, policy};
 use crate::{
     cli,
     error::{Error, Exit, Result},
@@ -161,8 +161,19 @@ impl Report {
         }
         let policy = match policy {
             Err(error) if error.exit_status() == Exit::NotEnforcing => return Err(error),
+            // Without the right to read the policy, it cannot be compared.
+            Err(error) if !args.expect.is_empty() => return Err(error),
             policy => policy.ok().flatten(),
         };
+        if !args.expect.is_empty() {
+            let difference = diff::of(&args.expect, policy.as_ref())?;
+            if !difference.is_empty() {
+                let summary = difference.summary();
+                return Err(Error::new(format!("the loaded rules differ: {summary}"))
+                    .hint("krsi diff shows them")
+                    .exit(Exit::NotEnforcing));
+            }
+        }
         match policy.and_then(|policy| policy.damage()) {
             Some(damage) => Err(Error::new(damage)
                 .hint("krsi list shows its rules")

@@ -68,6 +68,35 @@ def test_pins_that_are_removed():
                 equal(run(verb).returncode, SUCCESS, verb)
 
 
+def test_what_should_be_in_force():
+    """krsi diff and krsi status --expect."""
+    def differ(text):
+        (HELD / "rules").write_text(text)
+        found = run("diff", HELD / "rules", "--json")
+        status = run("status", "--expect", HELD / "rules")
+        equal(status.returncode, found.returncode, status.stdout)
+        if found.returncode == SUCCESS:
+            return []
+        equal(found.returncode, NOT_ENFORCING, found.stderr)
+        assert "the loaded rules differ" in status.stdout, status.stdout
+        found = json.loads(found.stdout)
+        return [found["missing"], found["extra"], found["reordered"]]
+
+    with files():
+        one, other = (rule.strip() for rule in (held(), RULE.format(path=FREE, key="other")))
+        equal(differ(f"{one}\n"), [[one], [], False])
+        with policy(f"{one}\n{other}\n"):
+            equal(differ(f"# comment\n{one}\n{other}\n"), [])
+            equal(differ(f"{other}\n{one}\n"), [[], [], True])
+            equal(differ(f"{one}\n"), [[], [other], False])
+            equal(differ(f"{one}\n{other} -k x\n"), [[f"{other} -k x"], [other], False])
+            (HELD / "rules").write_text("nonsense\n")
+            for args in (["diff"], ["status", "--expect"]):
+                equal(run(*args, HELD / "rules").returncode, ERROR, args)
+            (BPFFS / "hooks/file_open/link").unlink()
+            equal(differ(f"{one}\n{other}\n"), [[], [], False])
+
+
 def test_another_bpffs():
     """A policy is found in the kernel, not by its path."""
     with files(), policy(held()):
