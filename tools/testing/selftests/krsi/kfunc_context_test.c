@@ -29,7 +29,7 @@ TEST_F_TIMEOUT(context, programs, 600)
 	if (!krsi_active())
 		SKIP(return, "the kfuncs are krsi's");
 	elf = kfunc_context_bpf__elf_bytes(&size);
-	EXPECT_LE(70, check_verdicts(_metadata, elf, size));
+	EXPECT_LE(71, check_verdicts(_metadata, elf, size));
 }
 
 /*

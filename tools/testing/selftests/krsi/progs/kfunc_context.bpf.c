@@ -303,6 +303,60 @@ LATER(global_outer, file_open,
 	__reject("global function global_outer() is not allowed in async callbacks"))
 LATER(global_plain, file_open, __accept)
 
+/*
+ * cyclic_outer() calls the kfunc through a function that sets a timer, whose
+ * callback calls cyclic_outer(): no order of visits has complete results first.
+ */
+static int cyclic_callback(void *map, int *key, struct timer_elem *elem);
+
+__noinline int cyclic_inner(int value)
+{
+	struct timer_elem *elem;
+	int zero = 0;
+
+	barrier_var(value);
+	value += global_path(NULL);
+	elem = bpf_map_lookup_elem(&timers, &zero);
+	if (elem)
+		bpf_timer_set_callback(&elem->timer, cyclic_callback);
+	return value;
+}
+
+__noinline int cyclic_outer(int value)
+{
+	barrier_var(value);
+	return cyclic_inner(value);
+}
+
+static int cyclic_callback(void *map, int *key, struct timer_elem *elem)
+{
+	cyclic_outer(0);
+	return 0;
+}
+
+/*
+ * The check of the control flow visits the call first, and finds no callback that
+ * is complete. The check for recursion visits the target of the jump first, and
+ * does not mind the reference from cyclic_inner() back to the callback.
+ */
+SEC("lsm/file_open")
+__reject("global function cyclic_outer() is not allowed in async callbacks")
+int BPF_PROG(cyclic, struct file *file)
+{
+	struct timer_elem *elem;
+	int zero = 0;
+
+	elem = bpf_map_lookup_elem(&timers, &zero);
+	if (!elem)
+		return 0;
+	asm volatile goto("if %[flags] == 0x1234 goto %l[later]"
+			  : : [flags] "r"(file->f_flags) : : later);
+	return cyclic_inner(0) & 1 ? -EPERM : 0;
+later:
+	bpf_timer_set_callback(&elem->timer, cyclic_callback);
+	return 0;
+}
+
 SEC("lsm/file_open") __accept
 int BPF_PROG(now_global, struct file *file)
 {
