@@ -41,7 +41,7 @@ TEST_F_TIMEOUT(trust, iterators, 600)
 	if (!krsi_active())
 		SKIP(return, "the kfuncs are krsi's");
 	elf = kfunc_iter_bpf__elf_bytes(&size);
-	EXPECT_LE(17, check_verdicts(_metadata, elf, size));
+	EXPECT_LE(19, check_verdicts(_metadata, elf, size));
 }
 
 TEST_HARNESS_MAIN

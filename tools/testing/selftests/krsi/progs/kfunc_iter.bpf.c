@@ -24,6 +24,8 @@ extern int bpf_iter_task_new(struct bpf_iter_task *it, struct task_struct *task,
 			     unsigned int flags) __ksym;
 extern struct task_struct *bpf_iter_task_next(struct bpf_iter_task *it) __ksym;
 extern void bpf_iter_task_destroy(struct bpf_iter_task *it) __ksym;
+extern int bpf_dynptr_from_file(struct file *file, __u32 flags, struct bpf_dynptr *ptr) __ksym;
+extern int bpf_dynptr_file_discard(struct bpf_dynptr *ptr) __ksym;
 extern struct cgroup *bpf_cgroup_from_id(u64 cgid) __ksym;
 
 /* Iterators: what they return stays until their next step. */
@@ -42,6 +44,36 @@ int BPF_PROG(iterator, struct file *file)
 			label_inode(mapped->f_inode);
 	}
 	bpf_iter_task_vma_destroy(&it);
+	return 0;
+}
+
+/* The dynptr has no reference to the file and would outlive the iterator. */
+SEC("lsm.s/file_open") __reject("bpf_dynptr_from_file needs a file that the program holds")
+int BPF_PROG(iterator_dynptr, struct file *file)
+{
+	struct bpf_iter_task_vma it;
+	struct vm_area_struct *vma;
+	struct bpf_dynptr text;
+	struct file *mapped;
+
+	bpf_iter_task_vma_new(&it, bpf_get_current_task_btf(), 0);
+	vma = bpf_iter_task_vma_next(&it);
+	mapped = vma ? vma->vm_file : NULL;
+	if (mapped) {
+		bpf_dynptr_from_file(mapped, 0, &text);
+		bpf_dynptr_file_discard(&text);
+	}
+	bpf_iter_task_vma_destroy(&it);
+	return 0;
+}
+
+SEC("lsm.s/file_open") __accept
+int BPF_PROG(dynptr, struct file *file)
+{
+	struct bpf_dynptr text;
+
+	bpf_dynptr_from_file(file, 0, &text);
+	bpf_dynptr_file_discard(&text);
 	return 0;
 }
 
