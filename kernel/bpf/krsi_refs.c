@@ -119,7 +119,8 @@ __bpf_kfunc const struct krsi_dentry *krsi_path_dentry(const struct path *path)
  * The result is valid until the end of the RCU section.
  *
  * Context: any, in an RCU section.
- * Return: the superblock, never NULL; the verifier requires a test for NULL.
+ * Return: the superblock, or NULL if @inode is NULL, as the context inode at
+ * inode_init_security_anon() can be.
  */
 __bpf_kfunc const struct super_block *krsi_inode_sb(const struct inode *inode)
 {

@@ -186,6 +186,10 @@ pub(crate) unsafe extern "C" fn krsi_find_dentry(
 pub(crate) unsafe extern "C" fn krsi_find_sb(
     inode: *const bindings::inode,
 ) -> *const bindings::super_block {
+    // The hook inode_init_security_anon() has no context inode if the caller does not copy one.
+    if inode.is_null() {
+        return core::ptr::null();
+    }
     // SAFETY: The caller keeps the inode alive. The field does not change after the allocation.
     // Superblocks are freed after a grace period that begins when their last inode was freed.
     unsafe { (*inode).i_sb }

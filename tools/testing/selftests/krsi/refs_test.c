@@ -338,6 +338,20 @@ TEST_F(refs, file)
 	expect_file(_metadata, self, self->skel->progs.file_sleepable);
 }
 
+TEST_F(refs, no_inode)
+{
+	struct bpf_link *link = bpf_program__attach(self->skel->progs.anon_inode);
+	int fd;
+
+	ASSERT_NE(NULL, link);
+	fd = memfd_create("krsi", MFD_CLOEXEC);
+	EXPECT_LE(0, fd);
+	close(fd);
+	ASSERT_EQ(0, bpf_link__destroy(link));
+	EXPECT_EQ(1, self->bss->calls);
+	EXPECT_TRUE(self->bss->no_sb);
+}
+
 TEST_F(refs, unlink)
 {
 	struct bpf_link *link;

@@ -21,6 +21,7 @@ __u64 magic;
 char name[64], parent_name[64], top_name[64];
 int depth;
 bool no_dentry;
+bool no_sb;
 
 static __always_inline bool asked(void)
 {
@@ -241,6 +242,15 @@ int BPF_PROG(file_any, struct file *file, unsigned int cmd, unsigned long arg)
 {
 	if (asked())
 		look_at_path(&file->f_path, file->f_inode);
+	return 0;
+}
+
+/* There may be no context inode, which the verifier does not know. */
+SEC("lsm/inode_init_security_anon")
+int BPF_PROG(anon_inode, struct inode *inode, const struct qstr *qstr, struct inode *context)
+{
+	if (asked())
+		no_sb = !krsi_inode_sb(context);
 	return 0;
 }
 
