@@ -344,6 +344,7 @@ fn copy<'a>(to: &'a mut [u8], from: Text<'_>) -> (&'a [u8], usize) {
     (text, len)
 }
 
+#[cfg(CONFIG_SECURITY_KRSI_KUNIT_TEST)]
 #[kernel::macros::kunit_tests(krsi_audit)]
 mod tests {
     use super::*;
