@@ -126,6 +126,7 @@ fn status() {
         "KRSI is active; whether it enforces was not tried.",
         "",
         "  LSMs       capability,landlock,lockdown,yama,krsi",
+        "  run by     krsi, which replaces bpf",
         "  KRSI       abi 1; bpf_lsm cgroup",
         "  hooks      4, 2 with programs",
         "  programs   3",
@@ -149,7 +150,7 @@ fn status_json() {
     assert!(read["kernel"].take().is_string());
     let expected = json!({
         "schema": 1, "state": "active", "reason": null, "hint": null, "kernel": null,
-        "lsms": ["capability", "landlock", "lockdown", "yama", "krsi"],
+        "lsms": ["capability", "landlock", "lockdown", "yama", "krsi"], "enforced_by": "krsi",
         "abi": 1, "features": ["bpf_lsm", "cgroup"],
         "hooks": 4, "hooks_attached": 2, "programs": 3,
         "audit": { "written": 12, "disabled": 0, "lost_backlog": 2, "lost_keys": 1 },
@@ -183,6 +184,7 @@ fn inactive() {
         (&read["state"], &read["reason"]),
         (&json!("inactive"), &json!(why))
     );
+    assert_eq!(read["enforced_by"], "bpf");
     assert_eq!(read["hooks"], Value::Null);
 
     for verb in ["hooks", "top"] {
@@ -203,6 +205,7 @@ fn securityfs_is_not_there() {
     let read = parsed(&run.out);
     assert_eq!(read["state"], "unknown");
     assert_eq!(read["reason"], "securityfs is not mounted on /nowhere");
+    assert_eq!(read["enforced_by"], Value::Null);
     assert_eq!(read["hint"], "mount -t securityfs none /nowhere");
 }
 

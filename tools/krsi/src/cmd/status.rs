@@ -41,6 +41,8 @@ struct Report {
     kernel: String,
     /// Null as far as it could not be read, here and below.
     lsms: Option<Lsms>,
+    /// The LSM that runs BPF programs; null too if none does.
+    enforced_by: Option<String>,
     abi: Option<u32>,
     features: Option<Vec<String>>,
     hooks: Option<u32>,
@@ -93,6 +95,7 @@ pub fn run(args: &cli::Status) -> Result<Exit> {
         hint: None,
         kernel: system::uname().release().to_string_lossy().into(),
         lsms: None,
+        enforced_by: None,
         abi: None,
         features: None,
         hooks: None,
@@ -134,7 +137,9 @@ impl Report {
     /// Fills in as much as can be read.
     fn collect(&mut self, args: &cli::Status) -> Result {
         let files = Securityfs::new(&args.source.securityfs);
-        self.lsms = Some(files.lsms()?);
+        let lsms = files.lsms()?;
+        self.enforced_by = lsms.runs_programs().map(String::from);
+        self.lsms = Some(lsms);
         files.require_krsi()?;
 
         let version = files.version()?;
@@ -201,6 +206,14 @@ impl Report {
         line("kernel", &self.kernel);
         if let Some(lsms) = &self.lsms {
             line("LSMs", &lsms.names().join(","));
+            line(
+                "run by",
+                match lsms.runs_programs() {
+                    Some("krsi") => "krsi, which replaces bpf",
+                    Some(lsm) => lsm,
+                    None => "no LSM",
+                },
+            );
         }
         if let (Some(abi), Some(features)) = (self.abi, &self.features) {
             line("KRSI", &format!("abi {abi}; {}", features.join(" ")));

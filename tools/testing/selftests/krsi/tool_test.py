@@ -104,6 +104,8 @@ def test_status():
     read = document("status", status=SUCCESS if ACTIVE else INACTIVE)
     equal(read["kernel"], platform.release())
     equal(read["lsms"], LSMS)
+    equal(read["enforced_by"], ENFORCED_BY)
+    equal(ENFORCED_BY == "krsi", "  run by     krsi, which replaces bpf\n" in result.stdout)
     equal(result.stderr, "")
     if ACTIVE:
         equal(result.returncode, SUCCESS, result.stdout)
