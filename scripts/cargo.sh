@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# cargo.sh COMMAND...: cargo for tools/krsi, in the build root. What it makes is
-# in build/cargo, what it downloads in the cache.
+# cargo.sh COMMAND...: cargo for tools/krsi, or for the crate in CRATE=, in
+# the build root. Artifacts are in build/cargo, downloads in the cache.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -24,7 +24,7 @@ for config in "${CARGO_HOME:-$HOME/.cargo}"/config{.toml,}; do
 	break
 done | update "$home/config.toml"
 cainfo=${CARGO_HTTP_CAINFO:-${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}}
-cargo=(env -C "$IN_TOP/tools/krsi" "CARGO_TARGET_DIR=$IN_TOP/build/cargo")
+cargo=(env -C "$IN_TOP/${CRATE:-tools/krsi}" "CARGO_TARGET_DIR=$IN_TOP/build/cargo")
 if [ -r "$cainfo" ]; then
 	update "$home/ca.crt" <"$cainfo"
 	cargo+=("CARGO_HTTP_CAINFO=$IN_CACHE/cargo/ca.crt")

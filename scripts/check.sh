@@ -51,10 +51,14 @@ check_rustfmt() {
 
 check_clippy() {
 	local log=$BUILD/log/clippy.log
-	"$TOP/scripts/cargo.sh" clippy --locked --all-targets -- -D warnings >"$log" 2>&1 || {
-		tail -n 40 "$log"
-		return 1
-	}
+	local crate
+	for crate in tools/krsi tools/testing/selftests/krsi/clients; do
+		CRATE=$crate "$TOP/scripts/cargo.sh" clippy --locked --all-targets -- -D warnings \
+			>"$log" 2>&1 || {
+			tail -n 40 "$log"
+			return 1
+		}
+	done
 	# A program of the kernel's build, in plain Rust.
 	mkdir -p "$BUILD/boot/test"
 	"$TOP/scripts/enter" clippy-driver --edition 2021 --test -D warnings --emit=metadata \

@@ -133,6 +133,12 @@ if wanted configs; then
 		echo "# krsi-test: end configs $status"
 	} >"$out/krsi-configs.cargo"
 fi
+if wanted client_loaders_test.py; then
+	stage "Building loaders in Rust"
+	logged "$BUILD/log/clients.log" env CRATE=tools/testing/selftests/krsi/clients \
+		"$TOP/scripts/cargo.sh" build --release --locked
+	ln -f "$BUILD"/cargo/release/client_{aya,libbpf_rs} "$BUILD/selftests/"
+fi
 # The tests in Python are of the command, and so are those of rules.
 ! printf '%s\n' "${all[@]}" | grep -qE '\.py$|^rule_' || "$TOP/scripts/tools.sh"
 # What is said at boot has to be in the log when the last test has run.
