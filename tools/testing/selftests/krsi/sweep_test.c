@@ -144,6 +144,8 @@ FIXTURE_VARIANT(attach)
 	/* A program that counts, and a tracing program. */
 	bool old;
 	bool traced;
+	/* The image that earlier tracing programs have left is about to be removed. */
+	bool leaving;
 	enum who who;
 };
 
@@ -162,6 +164,7 @@ ATTACH(second_traced, .old = true, .traced = true, .who = NEW);
 ATTACH(trace_alone, .who = TRACE);
 ATTACH(trace, .old = true, .who = TRACE);
 ATTACH(trace_list, .others = 2, .cookies = true, .old = true, .who = TRACE);
+ATTACH(trace_again, .old = true, .leaving = true, .who = TRACE);
 ATTACH(cgroup_alone, .who = CGROUP);
 ATTACH(cgroup, .old = true, .who = CGROUP);
 ATTACH(cgroup_traced, .old = true, .traced = true, .who = CGROUP);
@@ -258,9 +261,14 @@ FIXTURE_TEARDOWN(attach)
 TEST_F(attach, attaches)
 {
 	struct sweep *s = &self->sweep;
-	int link;
+	int i, link;
 
 	while (next_round(s)) {
+		for (i = 0; variant->leaving && i < 2; i++) {
+			link = attach(self, variant);
+			ASSERT_LE(0, link);
+			close(link);
+		}
 		arm(s);
 		link = attach(self, variant);
 		disarm(s, link);
