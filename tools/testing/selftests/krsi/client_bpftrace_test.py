@@ -46,7 +46,7 @@ class Bpftrace:
             lines += some
         return lines.split("\n")
 
-    def sees(self, verdict, wanted, seconds=300):
+    def sees(self, verdict, wanted, seconds=1800):
         """Calls getpgid(2), which must return `verdict`, until both programs have seen it."""
         self.lines()
         end = time.monotonic() + seconds
