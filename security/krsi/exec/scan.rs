@@ -163,6 +163,22 @@ impl<'a> Find<'a> {
     }
 }
 
+/// A word at any address.
+#[derive(Clone, Copy)]
+#[repr(C, packed)]
+struct Unaligned(u64);
+
+/// Reads a word of the arguments once, like `READ_ONCE()`. Another task can change them, if it has
+/// mapped their page, and the compiler would read them to copy and again to look for NULs.
+#[inline(always)]
+fn read_once(src: &[u8]) -> u64 {
+    let Some(word) = src.first_chunk::<WORD>() else {
+        return 0;
+    };
+    // SAFETY: The reference is to as many bytes. The type needs no alignment.
+    unsafe { word.as_ptr().cast::<Unaligned>().read_volatile() }.0
+}
+
 /// Copies `src` to `dst`, which has the same length, and returns the number of NULs. Reads each
 /// byte once.
 pub(super) fn copy_counting(dst: &mut [u8], src: &[u8]) -> u64 {
@@ -173,6 +189,13 @@ pub(super) fn copy_counting(dst: &mut [u8], src: &[u8]) -> u64 {
     let mut dense = false;
 
     for (to, from) in Iterator::zip(&mut to, &mut from) {
+        // The compiler unrolls loops over arrays, whose length it knows.
+        let Ok(to): Result<&mut [u8; BLOCK], _> = to.try_into() else {
+            continue;
+        };
+        let Ok(from): Result<&[u8; BLOCK], _> = from.try_into() else {
+            continue;
+        };
         if dense || copy_block(to, from) {
             let found = copy_counting_words(to, from);
             dense = found != 0;
@@ -183,8 +206,10 @@ pub(super) fn copy_counting(dst: &mut [u8], src: &[u8]) -> u64 {
     let words = from.len() - from.len() % WORD;
     nuls = nuls.wrapping_add(copy_counting_words(to, &from[..words]));
     for (to, byte) in to.iter_mut().zip(from).skip(words) {
-        *to = *byte;
-        nuls = nuls.wrapping_add(u64::from(*byte == 0));
+        // SAFETY: The reference is valid.
+        let byte = unsafe { core::ptr::from_ref(byte).read_volatile() };
+        *to = byte;
+        nuls = nuls.wrapping_add(u64::from(byte == 0));
     }
     nuls
 }
@@ -194,13 +219,13 @@ const BLOCK: usize = 32 * WORD;
 
 /// Copies words. Returns false if they contain no NUL, and true if they may contain one.
 #[inline(always)]
-fn copy_block(dst: &mut [u8], src: &[u8]) -> bool {
+fn copy_block(dst: &mut [u8; BLOCK], src: &[u8; BLOCK]) -> bool {
     let mut tops = 0;
     for (to, from) in dst.chunks_exact_mut(WORD).zip(src.chunks_exact(WORD)) {
-        let bytes = word(from);
-        to.copy_from_slice(&bytes);
+        let word = read_once(from);
+        to.copy_from_slice(&word.to_ne_bytes());
         // Subtracting 1 from each byte sets the top bit of a byte that is 0, and of few others.
-        tops |= u64::from_ne_bytes(bytes).wrapping_sub(ONES);
+        tops |= word.wrapping_sub(ONES);
     }
     tops & (ONES << 7) != 0
 }
@@ -216,9 +241,8 @@ fn copy_counting_words(dst: &mut [u8], src: &[u8]) -> u64 {
     // Each byte counts the bytes at its position in the words that are not NUL.
     let mut others = 0u64;
     for (to, from) in dst.chunks_exact_mut(WORD).zip(src.chunks_exact(WORD)) {
-        let bytes = word(from);
-        to.copy_from_slice(&bytes);
-        let word = u64::from_ne_bytes(bytes);
+        let word = read_once(from);
+        to.copy_from_slice(&word.to_ne_bytes());
         let top = (word & LOW).wrapping_add(LOW) | word;
         others = others.wrapping_add((top >> 7) & ONES);
     }
