@@ -30,10 +30,10 @@ pub(crate) struct Facts {
     #[cfg(CONFIG_HAVE_STATIC_CALL)]
     pub(crate) sleepable_target: StaticCall<Target>,
     /// The two trampolines, functions of the same type as the hook.
-    #[cfg_attr(not(CONFIG_HAVE_STATIC_CALL), expect(dead_code))]
+    #[cfg_attr(not(CONFIG_HAVE_STATIC_CALL), allow(dead_code))]
     pub(crate) trampoline: *const (),
     /// See `trampoline`.
-    #[cfg_attr(not(CONFIG_HAVE_STATIC_CALL), expect(dead_code))]
+    #[cfg_attr(not(CONFIG_HAVE_STATIC_CALL), allow(dead_code))]
     pub(crate) sleepable_trampoline: *const (),
 }
 
