@@ -25,14 +25,16 @@ __bpf_kfunc_start_defs();
  * The record belongs to the audit event of the current system call. The keys
  * are added to the record of that system call.
  *
- * Context: any but NMI. In an interrupt, the record names no task.
+ * Context: any but NMI; on PREEMPT_RT, with preemption and interrupts enabled.
+ * In an interrupt, the record names no task.
  * Return:
  * * 0: the record was written, or audit is disabled, excludes the record, or is
  *   the current task
  * * -EINVAL: invalid size, verdict or flags, or a key without a NUL
  * * -EAGAIN: audit's backlog is full
  * * -ENOMEM
- * * -EOPNOTSUPP: called in an NMI
+ * * -EOPNOTSUPP: called in an NMI, or on PREEMPT_RT with preemption or
+ *   interrupts disabled
  */
 __bpf_kfunc int krsi_audit_log(const struct krsi_audit_event *event,
 			       u32 event__sz, const char *object,

@@ -41,6 +41,8 @@ __bpf_kfunc_start_defs();
  * * -ESRCH: the current task is exiting and has no root
  * * -EPERM: %KRSI_PATH_TRUSTED_MOUNT was given, and an unprivileged task may have
  *   made the mount
+ * * -EAGAIN: the program has disabled preemption or interrupts, on a PREEMPT_RT
+ *   kernel, where the locks that a path takes may sleep
  */
 __bpf_kfunc s64 krsi_path(const struct path *path, char *dst, u32 dst__sz,
 			  u64 flags)

@@ -2,6 +2,7 @@
 
 #include <linux/irqflags.h>
 #include <linux/krsi.h>
+#include <linux/preempt.h>
 #include <linux/sched.h>
 #include <linux/uaccess.h>
 
@@ -43,6 +44,11 @@ __rust_helper void rust_helper_inline_migrate_enable(void)
 __rust_helper void rust_helper_might_fault(void)
 {
 	might_fault();
+}
+
+__rust_helper bool rust_helper_preemptible(void)
+{
+	return preemptible();
 }
 
 __rust_helper unsigned long rust_helper_local_irq_save(void)

@@ -99,6 +99,16 @@ pub fn in_nmi() -> bool {
     unsafe { bindings::in_nmi() }
 }
 
+/// Whether the current context may take a `spinlock_t` that no interrupt handler takes.
+///
+/// On `PREEMPT_RT`, such a lock sleeps, so preemption and interrupts must be enabled. Does not know
+/// about NMIs on other kernels.
+#[inline]
+pub fn may_take_spinlock() -> bool {
+    // SAFETY: An FFI call with no additional requirements.
+    !cfg!(CONFIG_PREEMPT_RT) || unsafe { bindings::preemptible() }
+}
+
 /// Annotates code that may take a page fault, and therefore may sleep.
 #[track_caller]
 #[inline(always)]

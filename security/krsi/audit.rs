@@ -15,7 +15,7 @@ use kernel::{
     audit::{self, NoRecord, Record},
     bindings,
     bpf::Prog,
-    dcache,
+    dcache, preempt,
     prelude::*,
     seq_file::{seq_print, SeqFile},
     sync::atomic::{Atomic, Relaxed},
@@ -131,7 +131,8 @@ pub(crate) unsafe extern "C" fn krsi_audit_write(
 ) -> c_int {
     // SAFETY: FFI calls with no additional requirements.
     let (nmi, task) = unsafe { (bindings::in_nmi(), bindings::in_task()) };
-    if nmi {
+    // Audit and the allocator take locks.
+    if nmi || !preempt::may_take_spinlock() {
         count(&COUNTERS.lost_nmi);
         return EOPNOTSUPP.to_errno();
     }

@@ -12,6 +12,7 @@ use kernel::{
     dcache::{Buffer, Dentry, MountOwner, NoPath, Path},
     ffi::{c_char, c_uint},
     fs::File,
+    preempt,
     prelude::*,
 };
 
@@ -173,7 +174,13 @@ fn answer(dst: Result<Dst>, flags: u64, write: impl FnOnce(&Dst, Wanted) -> Resu
         Ok(dst) => dst,
         Err(e) => return e.to_errno().into(),
     };
-    match Wanted::parse(flags).and_then(|wanted| write(&dst, wanted)) {
+    let written = match Wanted::parse(flags) {
+        // The program has disabled preemption or interrupts.
+        Ok(_) if !preempt::may_take_spinlock() => Err(EAGAIN),
+        Ok(wanted) => write(&dst, wanted),
+        Err(e) => Err(e),
+    };
+    match written {
         Ok(len) => len as i64,
         Err(e) => {
             dst.clear();
