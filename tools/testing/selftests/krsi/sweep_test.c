@@ -170,6 +170,19 @@ ATTACH(cgroup, .old = true, .who = CGROUP);
 ATTACH(cgroup_traced, .old = true, .traced = true, .who = CGROUP);
 /* clang-format on */
 
+/*
+ * Like who_runs(). A worker releases the shim of a cgroup whose last program was
+ * detached, on mainline too. Until then, the next program runs through both shims.
+ */
+static int who_runs_once(const FIXTURE_DATA(attach) * self, const FIXTURE_VARIANT(attach) * variant)
+{
+	int who = who_runs(self->skel);
+
+	if (variant->who == CGROUP && who == -EIO)
+		WAIT_FOR((who = who_runs(self->skel)) != -EIO, 60);
+	return who;
+}
+
 /* Attaches the program under test: a link's file descriptor, or an errno. */
 static int attach(const FIXTURE_DATA(attach) * self, const FIXTURE_VARIANT(attach) * variant)
 {
@@ -274,13 +287,14 @@ TEST_F(attach, attaches)
 		disarm(s, link);
 		if (link < 0) {
 			ASSERT_EQ(-ENOMEM, link) TH_LOG("allocation %d", s->nth);
-			ASSERT_EQ(self->old, who_runs(self->skel)) TH_LOG("allocation %d", s->nth);
+			ASSERT_EQ(self->old, who_runs_once(self, variant))
+				TH_LOG("allocation %d", s->nth);
 			continue;
 		}
-		ASSERT_EQ(self->old | 1 << variant->who, who_runs(self->skel))
+		ASSERT_EQ(self->old | 1 << variant->who, who_runs_once(self, variant))
 			TH_LOG("allocation %d", s->nth);
 		close(link);
-		ASSERT_EQ(self->old, who_runs(self->skel)) TH_LOG("allocation %d", s->nth);
+		ASSERT_EQ(self->old, who_runs_once(self, variant)) TH_LOG("allocation %d", s->nth);
 	}
 	EXPECT_SWEPT(s);
 	EXPECT_LT(0, s->failed);
@@ -299,12 +313,12 @@ TEST_F(attach, detaches)
 	while (next_round(s)) {
 		link = attach(self, variant);
 		ASSERT_LE(0, link) TH_LOG("allocation %d", s->nth);
-		ASSERT_EQ(self->old | 1 << variant->who, who_runs(self->skel))
+		ASSERT_EQ(self->old | 1 << variant->who, who_runs_once(self, variant))
 			TH_LOG("allocation %d", s->nth);
 		arm(s);
 		close(link);
 		disarm(s, 0);
-		ASSERT_EQ(self->old, who_runs(self->skel)) TH_LOG("allocation %d", s->nth);
+		ASSERT_EQ(self->old, who_runs_once(self, variant)) TH_LOG("allocation %d", s->nth);
 	}
 	EXPECT_TRUE(s->done);
 	EXPECT_TRUE(WAIT_FOR(count_objects() <= self->objects, 60));
