@@ -157,8 +157,12 @@ impl Chains {
             }
         }
         let (i, cookie) = waiting?;
-        // SAFETY: The cookie came from `start_poll_synchronize_rcu()`.
-        unsafe { bindings::cond_synchronize_rcu(cookie) };
+        // SAFETY: The cookie came from `start_poll_synchronize_rcu()`. Attaching may sleep.
+        unsafe {
+            if !bindings::poll_state_synchronize_rcu(cookie) {
+                bindings::synchronize_rcu();
+            }
+        }
         Some(i)
     }
 }

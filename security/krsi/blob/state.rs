@@ -23,9 +23,6 @@ pub(super) const READY: u32 = 0x6b72_7369;
 
 const _: () = assert!(READY != 0 && READY != BUSY && READY <= i32::MAX as u32);
 
-/// Limit on the objects that a CPU can be initialising, one within the other.
-const DEPTH: usize = bindings::KRSI_BOOT_DEPTH as usize;
-
 /// Whether the object is initialised. Any context.
 #[inline(always)]
 pub(super) fn ready(state: &Atomic<u32>) -> bool {
@@ -49,7 +46,7 @@ enum Turn {
 ///
 /// # Invariants
 ///
-/// `depth` is at most [`DEPTH`].
+/// `depth` is at most `KRSI_BOOT_DEPTH`.
 struct Nesting<'a>(&'a mut bindings::krsi_boot_cpu);
 
 impl Nesting<'_> {
@@ -71,7 +68,8 @@ impl Nesting<'_> {
         match state.cmpxchg(0, BUSY, Acquire) {
             Ok(_) => {
                 *next = (&raw const *state).cast();
-                // INVARIANT: The array has an entry at the old depth, which is less than `DEPTH`.
+                // INVARIANT: The array has an entry at the old depth, which is less than
+                // `KRSI_BOOT_DEPTH`.
                 self.0.depth += 1;
                 Turn::Claimed
             }
@@ -88,7 +86,7 @@ impl Nesting<'_> {
     }
 }
 
-const _: () = assert!(DEPTH == 3); // As documented.
+const _: () = assert!(bindings::KRSI_BOOT_DEPTH == 3); // As documented.
 
 /// Calls `f` with the objects that this CPU is initialising.
 fn with_nesting<R>(_irqs: &IrqGuard, f: impl FnOnce(&mut Nesting<'_>) -> R) -> R {
@@ -137,6 +135,8 @@ pub(super) fn skip(state: &Atomic<u32>) -> bool {
 mod tests {
     use super::*;
     use kernel::sync::atomic::Relaxed;
+
+    const DEPTH: usize = bindings::KRSI_BOOT_DEPTH as usize;
 
     fn cpu() -> bindings::krsi_boot_cpu {
         bindings::krsi_boot_cpu {

@@ -11,7 +11,7 @@ use super::{
     claim::{Claim, Inherit, Name, Owner},
     class::{Class, COUNT},
     limits::{ALIGN, XATTR_STATE},
-    number::{self, number},
+    number::number,
 };
 use kernel::prelude::*;
 
@@ -182,7 +182,10 @@ impl Table {
 #[cfg(CONFIG_SECURITY_KRSI_KUNIT_TEST)]
 #[kernel::macros::kunit_tests(krsi_blob_slots)]
 mod tests {
-    use super::{super::limits::MAX_RESERVED, *};
+    use super::{
+        super::{limits::MAX_RESERVED, number::MAX},
+        *,
+    };
 
     const RESERVED: [u32; COUNT] = {
         let mut reserved = [0; COUNT];
@@ -342,7 +345,7 @@ mod tests {
     fn numbers_run_out() -> Result {
         let mut table = Table::new();
         let classes = [Class::cred, Class::task, Class::file];
-        for i in 0..number::MAX {
+        for i in 0..MAX {
             let text = [b'a' + (i / 26) as u8, b'a' + (i % 26) as u8];
             claim(&mut table, classes[i % 3], &text, 8)?;
         }

@@ -11,7 +11,7 @@ use kernel::{
     cred::Credential,
     fs::{Inode, SuperBlock},
     prelude::*,
-    sync::atomic::{Atomic, Relaxed},
+    sync::atomic::Atomic,
     task::Task,
 };
 
@@ -236,6 +236,7 @@ const _: () = assert!(align_of::<Atomic<u64>>() as u32 <= ALIGN);
 #[kernel::macros::kunit_tests(krsi_blob_typed)]
 pub(super) mod tests {
     use super::*;
+    use kernel::sync::atomic::Relaxed;
 
     /// An object of class `task`, with a blob or without.
     pub(in super::super) struct Fake(Option<KVec<u64>>);
