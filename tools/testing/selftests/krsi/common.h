@@ -218,6 +218,26 @@ static inline int hook_btf_id(const char *hook)
 	return btf__find_by_name_kind(btf, name, BTF_KIND_FUNC);
 }
 
+/* The value of an attach type that the system's headers may not have yet. */
+static inline int attach_type(const char *name)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	const struct btf_type *t;
+	const struct btf_enum *e;
+	int id, i, value = -1;
+
+	id = btf__find_by_name_kind(btf, "bpf_attach_type", BTF_KIND_ENUM);
+	if (id > 0) {
+		t = btf__type_by_id(btf, id);
+		e = btf_enum(t);
+		for (i = 0; i < btf_vlen(t); i++)
+			if (!strcmp(btf__name_by_offset(btf, e[i].name_off), name))
+				value = e[i].val;
+	}
+	btf__free(btf);
+	return value;
+}
+
 /* The least that is a program. */
 static const struct bpf_insn return_0[] = {
 	{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 0 },

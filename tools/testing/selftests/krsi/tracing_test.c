@@ -355,26 +355,6 @@ TEST_F(tracing, with_sleepable_lsm)
 	EXPECT_EQ(-EPERM, self->bss->ret);
 }
 
-/* The value of an attach type that the system's headers may not have yet. */
-static int attach_type(const char *name)
-{
-	struct btf *btf = btf__load_vmlinux_btf();
-	const struct btf_type *t;
-	const struct btf_enum *e;
-	int id, i, value = -1;
-
-	id = btf__find_by_name_kind(btf, "bpf_attach_type", BTF_KIND_ENUM);
-	if (id > 0) {
-		t = btf__type_by_id(btf, id);
-		e = btf_enum(t);
-		for (i = 0; i < btf_vlen(t); i++)
-			if (!strcmp(btf__name_by_offset(btf, e[i].name_off), name))
-				value = e[i].val;
-	}
-	btf__free(btf);
-	return value;
-}
-
 TEST_F(tracing, session)
 {
 	int type = attach_type("BPF_TRACE_FSESSION");
