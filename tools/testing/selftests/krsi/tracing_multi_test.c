@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Links to the functions of many hooks, bpf_lsm_NAME, next to LSM programs: the
- * programs run at each of them, and no verdict is lost while a link is made or
- * goes.
+ * programs run at each of them, and no verdict is lost while a link is made,
+ * fails or goes.
  */
 
 #include <sys/prctl.h>
@@ -325,6 +325,62 @@ TEST_F(multi, session_and_entry)
 	close(entry);
 	call_all(_metadata, self);
 	expect_traced(_metadata, self, 0, 0);
+	expect_decided(_metadata, self, 1);
+}
+
+/* A link that fails half-way, at a function that is full, changes nothing. */
+TEST_F_TIMEOUT(multi, rollback, 600)
+{
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_FENTRY);
+	int filler[MAINLINE_MAX_LINKS + 1], fillers, link, full = 0, fd, i;
+
+	/* Functions are linked in the order of their ids. */
+	for (i = 0; i < NAMED; i++)
+		if (self->ids[i] > self->ids[full])
+			full = i;
+	opts.attach_btf_id = self->ids[full];
+	/* As many as fit into the image, which depends on mitigations. */
+	for (fillers = 0; fillers < ARRAY_SIZE(filler); fillers++) {
+		fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, "filler", "GPL", return_0,
+				   ARRAY_SIZE(return_0), &opts);
+		ASSERT_LE(0, fd);
+		filler[fillers] = bpf_link_create(fd, 0, BPF_TRACE_FENTRY, NULL);
+		close(fd);
+		if (filler[fillers] < 0)
+			break;
+	}
+	ASSERT_GT(ARRAY_SIZE(filler), fillers);
+	ASSERT_EQ(-E2BIG, filler[fillers]);
+	for (i = 0; variant->lsm_first && i < NAMED; i++)
+		if (i != full)
+			attach_lsm(_metadata, self, i);
+	set_denied(self, true);
+	if (!variant->lsm_first)
+		memset(verdicts, 0, sizeof(verdicts));
+	verdicts[full] = 0;
+
+	link = link_multi(self->skel->progs.on_entry, "BPF_TRACE_FENTRY_MULTI", self->ids,
+			  self->cookies, NAMED);
+	EXPECT_EQ(-E2BIG, link);
+	call_all(_metadata, self);
+	expect_traced(_metadata, self, 0, 0);
+	for (i = 0; i < NAMED; i++)
+		EXPECT_EQ(variant->lsm_first && i != full, self->bss->decisions[i]);
+
+	for (i = 0; i < fillers; i++)
+		close(filler[i]);
+	for (i = 0; i < NAMED; i++)
+		if (self->lsm_link[i] < 0)
+			attach_lsm(_metadata, self, i);
+	set_denied(self, true);
+	link = link_multi(self->skel->progs.on_entry, "BPF_TRACE_FENTRY_MULTI", self->ids,
+			  self->cookies, NAMED);
+	ASSERT_LE(0, link) TH_LOG("%s", strerror(-link));
+	call_all(_metadata, self);
+	expect_traced(_metadata, self, 1, 0);
+	expect_decided(_metadata, self, 1);
+	close(link);
+	call_all(_metadata, self);
 	expect_decided(_metadata, self, 1);
 }
 
