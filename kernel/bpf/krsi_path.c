@@ -96,7 +96,9 @@ __bpf_kfunc s64 krsi_file_path(const struct file *file, char *dst, u32 dst__sz,
  * @flags: of enum krsi_path_flags
  *
  * For a script, this is the script's path at the first call of the hook and the
- * interpreter's path at the next.
+ * interpreter's path at the next. The same is true of a file that binfmt_misc has
+ * an interpreter for, unless the interpreter replaces the ELF file's dynamic
+ * loader (flag L): then it is the path of the ELF file only.
  *
  * Context: as for krsi_path().
  * Return: as for krsi_path().
