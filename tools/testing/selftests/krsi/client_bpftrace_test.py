@@ -11,7 +11,7 @@ import sys
 import time
 
 from client import EUCLEAN, active, asked, denied
-from ktap import equal, run_all
+from ktap import ACTIVE, equal, run_all
 
 TRACING = pathlib.Path("/sys/kernel/tracing")
 STUB = "bpf_lsm_task_getpgid"
@@ -72,6 +72,29 @@ def function_tracer():
         instance.rmdir()
 
 
+@contextlib.contextmanager
+def kprobe():
+    """A kprobe is on the stub; yields a function that counts its hits."""
+    def event(line):
+        # Opened otherwise, the file loses the events that it has. Python would seek to its end,
+        # which it does not have.
+        events = os.open(TRACING / "kprobe_events", os.O_WRONLY | os.O_APPEND)
+        try:
+            os.write(events, line.encode())
+        finally:
+            os.close(events)
+
+    event(f"p:krsi/client {STUB}")
+    enable = TRACING / "events/krsi/client/enable"
+    try:
+        enable.write_text("1")
+        profile = TRACING / "kprobe_profile"
+        yield lambda: sum(int(line.split()[1]) for line in profile.read_text().splitlines())
+    finally:
+        enable.write_text("0")
+        event("-:krsi/client")
+
+
 def test_lsm_active():
     active()
 
@@ -87,6 +110,19 @@ def test_programs_and_tracer_come_and_go():
                 assert calls(), "the function tracer saw nothing"
             script.sees(EUCLEAN, DENIED)
         script.sees(0, ALLOWED)
+    equal(asked(), 0)
+
+
+def test_kprobe_and_tracer_first():
+    """bpftrace attaches where a kprobe and the function tracer are, under an LSM program."""
+    with denied(), kprobe() as hits, function_tracer() as calls:
+        equal(asked(), EUCLEAN)
+        # KRSI calls the stub only while a BPF program traces it.
+        equal((hits() > 0, calls() > 0), (not ACTIVE, not ACTIVE))
+        with Bpftrace() as script:
+            script.sees(EUCLEAN, DENIED)
+            assert hits() and calls(), f"{hits()} hits, {calls()} calls"
+        equal(asked(), EUCLEAN)
     equal(asked(), 0)
 
 
