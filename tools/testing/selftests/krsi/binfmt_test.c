@@ -95,18 +95,6 @@ FIXTURE_VARIANT_ADD(binfmt, bpf_loader) {
 };
 /* clang-format on */
 
-static void copy_file(struct __test_metadata *const _metadata, const char *from, const char *to)
-{
-	struct bytes bytes = file_bytes(from);
-	int fd = open(to, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
-
-	ASSERT_LE(0, fd);
-	ASSERT_LT(0, bytes.len);
-	ASSERT_EQ(bytes.len, write(fd, bytes.data, bytes.len));
-	close(fd);
-	bytes_free(&bytes);
-}
-
 static ino_t ino_of(const char *path)
 {
 	struct stat st;
@@ -155,9 +143,9 @@ FIXTURE_SETUP(binfmt)
 	/* Of an earlier run that was killed. */
 	write_text(BINFMT "/krsi", "-1");
 
-	copy_file(_metadata, IDLE, INTERPRETER);
+	ASSERT_LT(0, copy_file(IDLE, INTERPRETER));
 	if (variant->loader) {
-		copy_file(_metadata, "/proc/self/exe", BINARY);
+		ASSERT_LT(0, copy_file("/proc/self/exe", BINARY));
 	} else {
 		fd = open(BINARY, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
 		ASSERT_LE(0, fd);

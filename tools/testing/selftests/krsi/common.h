@@ -276,6 +276,22 @@ static inline int load_again(const struct bpf_program *prog, const char *hook, _
 	(bool)(cond);						\
 })
 
+/* Copies a file as a program. Returns its size, or -1. */
+static inline ssize_t copy_file(const char *from, const char *to)
+{
+	ssize_t len, size = 0;
+	char buf[65536];
+	int in, out;
+
+	in = open(from, O_RDONLY | O_CLOEXEC);
+	out = open(to, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+	while ((len = read(in, buf, sizeof(buf))) > 0 && write(out, buf, len) == len)
+		size += len;
+	close(in);
+	close(out);
+	return len ? -1 : size;
+}
+
 /*
  * Gives the test mounts of its own and an empty tmpfs in @path; all of it goes
  * with the test's process.

@@ -628,28 +628,12 @@ static void expect_rounds(struct __test_metadata *const _metadata, FIXTURE_DATA(
 	}
 }
 
-static int copy_file(const char *from, const char *to)
-{
-	char buf[65536];
-	int in, out;
-	ssize_t len;
-
-	in = open(from, O_RDONLY | O_CLOEXEC);
-	out = open(to, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
-	while ((len = read(in, buf, sizeof(buf))) > 0)
-		if (write(out, buf, len) != len)
-			return -1;
-	close(in);
-	close(out);
-	return len;
-}
-
 /* A script of a script: each round has its file, the first is the one named. */
 TEST_F(hook, exec)
 {
 	static const char * const rounds[] = { "/tmp/script", "/tmp/inner", "/tmp/true" };
 
-	ASSERT_EQ(0, copy_file("/bin/true", "/tmp/true"));
+	ASSERT_LT(0, copy_file("/bin/true", "/tmp/true"));
 	close(create("/tmp/inner"));
 	ASSERT_TRUE(write_text("/tmp/inner", "#!/tmp/true\n"));
 	close(create("/tmp/script"));

@@ -19,18 +19,6 @@ FIXTURE(real_inode)
 	struct real_inode_bpf__bss *bss;
 };
 
-static void copy_file(struct __test_metadata *const _metadata, const char *from, const char *to)
-{
-	struct bytes bytes = file_bytes(from);
-	int fd = open(to, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
-
-	ASSERT_LE(0, fd);
-	ASSERT_LT(0, bytes.len);
-	ASSERT_EQ(bytes.len, write(fd, bytes.data, bytes.len));
-	close(fd);
-	bytes_free(&bytes);
-}
-
 /* A device number as the kernel keeps it. */
 static __u32 kernel_dev(dev_t dev)
 {
@@ -56,7 +44,7 @@ FIXTURE_SETUP(real_inode)
 	ASSERT_EQ(0, mkdir("/tmp/work", 0755));
 	ASSERT_EQ(0, mkdir(OVER, 0755));
 	ASSERT_EQ(0, mkdir(LOWER "/dir", 0755));
-	copy_file(_metadata, IDLE, LOWER "/file");
+	ASSERT_LT(0, copy_file(IDLE, LOWER "/file"));
 	ASSERT_EQ(0, mount("overlay", OVER, "overlay", 0,
 			   "lowerdir=" LOWER ",upperdir=" UPPER ",workdir=/tmp/work"));
 
