@@ -74,7 +74,7 @@ boot() {
 	shift 3
 	stage "Testing with $append"
 	KERNEL=$BUILD/$variant/bzImage CONSOLE=$out/$name.console TIMEOUT=${TIMEOUT:-10800} \
-		APPEND="$append ${APPEND:-}" "$TOP/scripts/vm" "scripts/vm.d/tests $lsm $*" \
+		SILENCE=${SILENCE:-1200} APPEND="$append ${APPEND:-}" "$TOP/scripts/vm" "scripts/vm.d/tests $lsm $*" \
 		2> >(tee "$out/$name.err" >&2) |
 		tee "$out/$name.out" | sed -un 's/^# krsi-test: begin /  /p' >&2 || status=$?
 	echo "$status" >"$out/$name.status"
