@@ -9,7 +9,8 @@ use crate::{
     rule::{
         self,
         ast::{Condition, Field, Statement},
-        lower::{lower, misleading, Source},
+        lower::{lower, Source},
+        notes::by_exec,
         system::Machine,
     },
     ui,
@@ -120,7 +121,7 @@ fn classify(file: &str, line: &str) -> Option<(Class, String)> {
         file: file.into(),
         line: statement.clone(),
     };
-    if let Some(why) = misleading(&source) {
+    if let Some(why) = by_exec(&source) {
         return Some((Class::Stays, why.into()));
     }
     let lowered = match lower(vec![source], &Machine::new()) {

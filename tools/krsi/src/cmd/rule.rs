@@ -10,7 +10,7 @@ use crate::{
         self,
         ast::Statement,
         load::{require_active, sources, Store},
-        lower::{lower, misleading, Source},
+        lower::{lower, Source},
         system::Machine,
     },
     ui,
@@ -69,28 +69,27 @@ pub fn run(args: &cli::Rule) -> Result<Exit> {
         file: FILE.into(),
         line,
     });
-    let new: Vec<Source> = new.collect();
-    let notes: Vec<String> = new
-        .iter()
-        .filter_map(|source| {
-            Some(format!(
-                "{FILE}:{}: {}",
-                source.line.line,
-                misleading(source)?
-            ))
-        })
-        .collect();
     // The lock is held from here on, so that no other change is lost.
     let store = Store::open()?;
     let mut all = match store.in_force()? {
         Some(policy) => sources(&policy.description)?,
         None => Vec::new(),
     };
+    let before = lower(all.clone(), &Machine::new()).map(|lowered| lowered.notes);
+    let mut before = before.unwrap_or_default();
     all.extend(new);
     let lowered = match lower(all, &Machine::new()) {
         Ok(lowered) => lowered,
         Err(errors) => return policy::refuse(&errors, json),
     };
+    let mut notes = lowered.notes.clone();
+    notes.retain(|note| match before.iter().position(|other| other == note) {
+        Some(at) => {
+            before.swap_remove(at);
+            false
+        }
+        None => true,
+    });
     if lowered.policy.rules.is_empty() {
         store.clear()?;
     } else {

@@ -11,6 +11,7 @@ use super::{
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
+    fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
@@ -195,44 +196,77 @@ fn hooks(event: &Event) -> Result<Vec<&'static Hook>, String> {
     }
 }
 
+/// What an event does not say, and a rule tests.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Lacks {
+    /// From 1.
+    pub rule: usize,
+    pub what: String,
+}
+
+impl fmt::Display for Lacks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rule, what } = self;
+        write!(f, "the event lacks '{what}', which rule {rule} tests")
+    }
+}
+
 /// Decides an event at each of its hooks. Errors say what the event does not.
 pub fn eval(policy: &Policy, event: &Event, system: &dyn System) -> Result<Vec<Decision>, String> {
+    let mut refuse = |lacks: Lacks| Err(lacks.to_string());
     let hooks = hooks(event)?.into_iter();
     hooks
-        .map(|hook| decide(policy, hook, event, system))
+        .map(|hook| decide(policy, hook, event, system, &mut refuse))
         .collect()
 }
 
+/// Decides an event as if no rule matched that tests what the event does not say. Also returns
+/// those of these rules that are reached.
+pub fn eval_known(
+    policy: &Policy,
+    event: &Event,
+    system: &dyn System,
+) -> Result<(Vec<Decision>, Vec<Lacks>), String> {
+    let mut unknown = Vec::new();
+    let mut skip = |lacks| {
+        unknown.push(lacks);
+        Ok(())
+    };
+    let hooks = hooks(event)?.into_iter();
+    let decisions: Result<_, String> = hooks
+        .map(|hook| decide(policy, hook, event, system, &mut skip))
+        .collect();
+    Ok((decisions?, unknown))
+}
+
+/// Errors are those of `lacks`, which is called with rules that may match.
 fn decide(
     policy: &Policy,
     hook: &'static Hook,
     event: &Event,
     system: &dyn System,
+    lacks: &mut dyn FnMut(Lacks) -> Result<(), String>,
 ) -> Result<Decision, String> {
     let mut reasons = Vec::new();
     for (number, rule) in (1..).zip(&policy.rules) {
         let cases = rule.cases.iter().filter(|case| case.hook.name == hook.name);
         for case in cases {
-            let mut lacks = None;
+            let mut unknown = None;
             let mut fails = None;
             for test in &case.tests {
                 match answer(test, hook, event, system) {
                     Answer::Holds => {}
                     Answer::Fails => fails = fails.or(Some(test)),
-                    Answer::Lacks(what) => lacks = lacks.or(Some(what)),
+                    Answer::Lacks(what) => unknown = unknown.or(Some(what)),
                 }
             }
-            match (fails, lacks) {
+            match (fails, unknown) {
                 (Some(test), _) => reasons.push(Reason {
                     rule: number,
                     matches: false,
                     why: format!("not {}", say(test)),
                 }),
-                (None, Some(what)) => {
-                    return Err(format!(
-                        "the event lacks '{what}', which rule {number} tests"
-                    ))
-                }
+                (None, Some(what)) => lacks(Lacks { rule: number, what })?,
                 (None, None) => {
                     let tests: Vec<String> = case.tests.iter().map(say).collect();
                     reasons.push(Reason {
@@ -469,7 +503,7 @@ fn answer(test: &Test, hook: &Hook, event: &Event, system: &dyn System) -> Answe
 }
 
 /// Whether a path is a directory's or beneath it.
-fn beneath(path: &str, dir: &str) -> bool {
+pub fn beneath(path: &str, dir: &str) -> bool {
     match path.strip_prefix(dir) {
         Some(rest) => rest.is_empty() || dir == "/" || rest.starts_with('/'),
         None => false,
@@ -482,7 +516,7 @@ fn within(address: Ipv6Addr, network: Ipv6Addr, bits: u8) -> bool {
 }
 
 /// A test, for people.
-fn say(test: &Test) -> String {
+pub fn say(test: &Test) -> String {
     let name = |attr: &Attr| match attr {
         Attr::Compat => "32-bit".to_string(),
         Attr::Cgroup(_) => "cgroup".into(),

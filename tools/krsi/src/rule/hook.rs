@@ -393,6 +393,15 @@ pub fn of_access(access: u8) -> impl Iterator<Item = &'static Hook> {
     })
 }
 
+/// Whether the hook is about what is done with a file, by a name that another call can change.
+pub fn of_names(hook: &Hook) -> bool {
+    !hook.names.is_empty()
+        && HOOKS
+            .iter()
+            .take_while(|one| one.name != "file_truncate")
+            .any(|one| one.name == hook.name)
+}
+
 /// What decides a system call.
 #[derive(Debug)]
 pub enum Decided {

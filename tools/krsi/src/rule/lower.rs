@@ -10,6 +10,7 @@ use super::{
     field,
     hook::{self, Access, Decided, Hook},
     label::{Class, Label, Slot},
+    notes,
     parse::Line,
     policy::{Action, Attr, Case, How, Policy, Rule, Test, Text},
     syscalls::SYSCALLS,
@@ -80,12 +81,6 @@ pub fn lower_most(sources: Vec<Source>, system: &dyn System) -> (Lowered, Vec<Sy
     let mut everywhere = Vec::new();
     lowered.lines.retain(|source| match rule(source, system) {
         Ok(rule) => {
-            let notes = misleading(source).into_iter().chain(caller(source));
-            let notes = notes.map(String::from).chain(wider(source));
-            for note in notes.chain(targets(source, &rule)) {
-                let Source { file, line } = source;
-                lowered.notes.push(format!("{file}:{}: {note}", line.line));
-            }
             if rule.cases.is_empty() {
                 everywhere.push(lowered.policy.rules.len());
             }
@@ -110,6 +105,8 @@ pub fn lower_most(sources: Vec<Source>, system: &dyn System) -> (Lowered, Vec<Sy
             }
         }
     }
+    let notes = notes::notes(&lowered.lines, &lowered.policy, system);
+    lowered.notes.extend(notes);
     lowered.notes.extend(unknown(&lowered.policy));
     errors.sort_by(|one, other| (&one.file, one.line).cmp(&(&other.file, other.line)));
     (lowered, errors)
@@ -227,7 +224,7 @@ impl Lowered {
     }
 }
 
-fn whole(source: &Source) -> Span {
+pub(super) fn whole(source: &Source) -> Span {
     Span {
         column: 1,
         width: source.line.text.chars().count(),
@@ -362,118 +359,6 @@ fn list(rule: &ast::Rule) -> Lowering<()> {
     Err(Wrong::new(rule.places.head, message, instead))
 }
 
-/// What is to be said about a rule that means something else to auditctl.
-pub fn misleading(source: &Source) -> Option<&'static str> {
-    const BY_EXEC: &[&str] = &["euid", "suid", "fsuid", "egid", "sgid", "fsgid"];
-    let Statement::Rule { rule, .. } = &source.line.statement else {
-        return None;
-    };
-    let by_exec = |field: &Field| matches!(field, Field::Named(name) if BY_EXEC.contains(name));
-    let of_exec = |name: &String| {
-        let name = syscall(name, rule, whole(source));
-        matches!(name, Ok("execve" | "execveat"))
-    };
-    let tested = rule.conditions.iter().any(|condition| match condition {
-        Condition::Test { field, .. } => by_exec(field),
-        Condition::Compare { field, with, .. } => by_exec(field) || by_exec(with),
-    });
-    (tested && rule.syscalls.iter().any(of_exec)).then_some(
-        "euid and the like are those of who executes: \
-         what a set-user-ID or set-group-ID program changes comes after the decision",
-    )
-}
-
-/// What is to be said of a rule about exec that names the program that executes another.
-fn caller(source: &Source) -> Option<&'static str> {
-    let Statement::Rule { rule, .. } = &source.line.statement else {
-        return None;
-    };
-    let exe = |condition: &Condition| {
-        matches!(
-            condition,
-            Condition::Test {
-                field: Field::Named("exe"),
-                ..
-            }
-        )
-    };
-    let of_exec = |name: &String| {
-        let name = syscall(name, rule, whole(source));
-        matches!(name, Ok("execve" | "execveat"))
-    };
-    let exec = if rule.syscalls.is_empty() {
-        implied(rule).is_some_and(|hooks| {
-            let mut names = hooks.iter().map(|hook| hook.name);
-            names.next() == Some("bprm_check_security") && names.next().is_none()
-        })
-    } else {
-        rule.syscalls.iter().any(of_exec)
-    };
-    (exec && rule.conditions.iter().any(exe))
-        .then_some("exe is the program that executes another; path is the one that is executed")
-}
-
-/// What else a rule that denies holds because a path in it is a link.
-fn targets(source: &Source, rule: &Rule) -> Option<String> {
-    if matches!(rule.action, Action::Always | Action::Never) {
-        return None;
-    }
-    let name = |path: &str| path.rsplit('/').next().map(String::from);
-    let linked = rule
-        .cases
-        .iter()
-        .flat_map(|case| &case.tests)
-        .find_map(|test| match test {
-            Test::Text {
-                text: Text::Path,
-                how: How::Exactly,
-                values,
-                equal: true,
-            } => match values.as_slice() {
-                // Links above it, such as /bin, give it no other name.
-                [path, target] if name(path) != name(target) => Some((path, target)),
-                _ => None,
-            },
-            _ => None,
-        });
-    let (path, target) = linked?;
-    let instead = if source.line.text.contains("argv[0]") {
-        ""
-    } else {
-        "; -F argv[0]= tells by which name it is executed"
-    };
-    Some(format!(
-        "{path} leads to {target}, which this holds by every name that it has{instead}"
-    ))
-}
-
-/// Which system calls a rule that denies covers beside those that it names.
-fn wider(source: &Source) -> Option<String> {
-    const MOST: usize = 8;
-    let Statement::Rule { rule, .. } = &source.line.statement else {
-        return None;
-    };
-    if matches!(rule.action, ast::Action::Always | ast::Action::Never) {
-        return None;
-    }
-    let names = rule
-        .syscalls
-        .iter()
-        .filter_map(|name| syscall(name, rule, whole(source)).ok());
-    let also = hook::also_covered(&names.collect::<Vec<_>>());
-    if also.is_empty() {
-        return None;
-    }
-    let shown = also[..also.len().min(MOST)].join(", ");
-    let more = match also.len().saturating_sub(MOST) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    Some(format!(
-        "this also denies {shown}{more}: they have the same hook"
-    ))
-}
-
 /// Whether a rule is about all that others are about.
 fn names_nothing(rule: &ast::Rule) -> bool {
     rule.action == ast::Action::Never && rule.syscalls.is_empty() && implied(rule).is_none()
@@ -501,7 +386,7 @@ fn bits(permissions: Permissions) -> u8 {
 }
 
 /// The hooks that the fields of a rule without system calls mean.
-fn implied(rule: &ast::Rule) -> Option<Vec<&'static Hook>> {
+pub(super) fn implied(rule: &ast::Rule) -> Option<Vec<&'static Hook>> {
     let has = |names: &[&str]| {
         rule.conditions.iter().any(|condition| {
             matches!(condition, Condition::Test { field: Field::Named(name), .. }
@@ -604,7 +489,7 @@ fn unknown_syscall(name: &str, at: Span) -> Wrong {
 }
 
 /// The name of a system call, which may be given by its number.
-fn syscall<'a>(name: &'a str, rule: &ast::Rule, at: Span) -> Lowering<&'a str> {
+pub(super) fn syscall<'a>(name: &'a str, rule: &ast::Rule, at: Span) -> Lowering<&'a str> {
     let Ok(number) = name.parse::<u16>() else {
         return Ok(name);
     };

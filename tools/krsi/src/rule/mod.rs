@@ -10,6 +10,7 @@
 //! - `hook`, `syscalls`, `errno`: the hooks that rules are about, and numbers of names;
 //! - `lower`: statements become a policy, with the help of `system` and `elsewhere`;
 //! - `policy`: rules with everything resolved;
+//! - `notes`, `contradiction`: what rules do not hold, or never match;
 //! - `eval`: what a policy decides about an event, rule by rule: what the rest has to agree with;
 //! - `recorded`, `auditd`: events from what `krsi exec` and auditd have written;
 //! - `plan`: how a hook's rules are looked for;
@@ -21,6 +22,7 @@
 mod asm;
 pub mod ast;
 pub mod auditd;
+mod contradiction;
 pub mod elsewhere;
 pub mod emit;
 mod errno;
@@ -35,6 +37,7 @@ mod label;
 mod lexer;
 pub mod load;
 pub mod lower;
+pub mod notes;
 pub mod parse;
 pub mod plan;
 pub mod policy;
