@@ -125,6 +125,8 @@ fn exclude(one: &Test, other: &Test, paths: usize) -> bool {
             match (equal, other) {
                 // One of several may pass the one test, another the other.
                 (true, true) => !several && !meet(*how, values, *than, others),
+                // An untrusted path may be equal, and differs as well.
+                _ if text.is_path() => false,
                 (true, false) => within(*how, values, *than, others),
                 (false, true) => within(*than, others, *how, values),
                 (false, false) => false,
@@ -237,12 +239,15 @@ mod tests {
     fn texts() {
         use How::*;
         let path = |how, value, equal| text(Text::Path, how, value, equal);
+        let comm = |value, equal| text(Text::Comm, Exactly, value, equal);
         for (tests, expected) in [
             ([path(Exactly, "/a", true), path(Exactly, "/b", true)], true),
             (
                 [path(Exactly, "/a", true), path(Exactly, "/a", false)],
-                true,
+                false,
             ),
+            ([comm("a", true), comm("a", false)], true),
+            ([comm("a", true), comm("b", false)], false),
             (
                 [path(Exactly, "/a/b", true), path(Beneath, "/a", true)],
                 false,
@@ -253,7 +258,7 @@ mod tests {
             ),
             (
                 [path(Exactly, "/a/b", true), path(Beneath, "/a", false)],
-                true,
+                false,
             ),
             (
                 [path(Beneath, "/a", true), path(Beneath, "/a/b", false)],
@@ -261,7 +266,7 @@ mod tests {
             ),
             (
                 [path(Beneath, "/a/b", true), path(Beneath, "/a", false)],
-                true,
+                false,
             ),
             (
                 [path(Beneath, "/a", true), path(Exactly, "/a", false)],
@@ -278,8 +283,10 @@ mod tests {
         // A rename has two paths, of which each test is about one.
         let two = [path(Exactly, "/a", true), path(Exactly, "/b", true)];
         assert!(!contradicts("path_rename", &two));
-        let both = [path(Exactly, "/a", true), path(Exactly, "/a", false)];
-        assert!(contradicts("path_rename", &both));
+        for program in [Text::Exe, Text::ParentExe] {
+            let program = |equal| text(program.clone(), Exactly, "/x", equal);
+            assert!(!contradicts("file_open", &[program(true), program(false)]));
+        }
         let arguments = ["x", "y"].map(|value| text(Text::AnyArgument, Exactly, value, true));
         assert!(!contradicts("bprm_check_security", &arguments));
         let first = ["x", "y"].map(|value| text(Text::Argument(1), Exactly, value, true));

@@ -4,8 +4,8 @@
 //!
 //! A program runs in three parts. First it collects the numbers that its tests need into memory of
 //! the current task, [`state`]. Then it goes down the tree of branches; each rule that matches and
-//! is before the best so far becomes the best. Last it does what the best rule says: counters,
-//! record, signal, verdict.
+//! is before the best so far becomes the best. Rules that yield have bests of their own, one for
+//! each strictness. Last it does what the best rule of all says: counters, record, signal, verdict.
 //!
 //! Texts are made when the first test needs them, by a function for each, into memory of the task
 //! too, since paths are larger than the stack, and what belongs to a CPU can be used by two tasks
@@ -19,7 +19,7 @@ use super::{
     hook::{Access, Address, Hook, Name, Node, Skip},
     label::{Class, Label as ObjectLabel},
     plan::{Branch, HookPlan, Index, Plan, Step, Then},
-    policy::{Attr, How, Op, Policy, Test, Text},
+    policy::{Attr, How, Op, Policy, Strictness, Test, Text},
 };
 use libbpf_rs::libbpf_sys as sys;
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,20 +58,26 @@ pub const DO_KILL: u32 = 2;
 /// Three numbers of 64 bits: hits, denials, errors.
 pub const COUNTERS_SIZE: usize = 24;
 
-/// What programs know a rule by: its place among the others, and whether it allows, so that they
+/// What programs know a rule by: its place among the others, and how lenient it is, so that they
 /// need not look that up.
 pub fn rank(policy: &Policy, index: Index) -> u32 {
     let rule = policy.rules.get(index as usize);
-    let allows = rule.is_none_or(|rule| rule.action.errno() == 0);
-    (index << 1) | u32::from(allows)
+    let strictness = rule.map_or(Strictness::Allows, |rule| rule.action.strictness());
+    (index << LENIENCY_BITS) | leniency(strictness) as u32
 }
 
-/// The bit of a rank that says so.
-const ALLOWS: i32 = 1;
+/// 0 of rules that deny. No rule, [`NONE`], is as lenient as one that allows.
+fn leniency(strictness: Strictness) -> i32 {
+    Strictness::Denies as i32 - strictness as i32
+}
+
+/// The lowest bits of a rank.
+const LENIENCY_BITS: i32 = 2;
+const LENIENCY: i32 = (1 << LENIENCY_BITS) - 1;
 
 /// The layout of the state.
 mod state {
-    /// The rank of the best rule so far, and whether it is for an error.
+    /// The rank of the best rule so far that does not yield, and whether it is for an error.
     pub const BEST: i16 = 0;
     pub const BEST_FAILED: i16 = 4;
     /// The rank of the rule that was found last.
@@ -85,9 +91,16 @@ mod state {
     /// struct { u32 prefix; u32 set; u8 address[16]; }
     pub const NETWORK: i16 = 32;
     pub const SOCKADDR: i16 = 56;
-    pub const ATTRS: i16 = 96;
-    pub const SIZE: usize = 512;
+    /// By leniency from 1, the rank of the best rule so far that yields, and which of an object's
+    /// paths it is about.
+    const YIELDED: i16 = 88;
+    pub const ATTRS: i16 = 112;
+    pub const SIZE: usize = 528;
     pub const ATTRS_MAX: usize = (SIZE - ATTRS as usize) / 8;
+
+    pub const fn yielded(leniency: i32) -> i16 {
+        YIELDED + 8 * (leniency as i16 - 1)
+    }
 }
 pub const STATE_SIZE: usize = state::SIZE;
 
@@ -96,9 +109,11 @@ mod slot {
     pub const STATUS: i16 = 0;
     /// With its NUL.
     pub const LENGTH: i16 = 4;
-    pub const PREFIX: i16 = 8;
-    pub const SET: i16 = 12;
-    pub const TEXT: i16 = 16;
+    /// Whether it is a path on a mount that an unprivileged user may have made.
+    pub const UNTRUSTED: i16 = 8;
+    pub const PREFIX: i16 = 16;
+    pub const SET: i16 = 20;
+    pub const TEXT: i16 = 24;
 }
 
 /// How much a path can have, with its NUL, and how much is tried first: making a path fills the
@@ -119,6 +134,8 @@ const NAMELESS: i32 = 4;
 const NONE: i32 = -1;
 
 const PATH_DELETED: i32 = 2;
+const PATH_TRUSTED_MOUNT: i32 = 4;
+const EPERM: i32 = 1;
 const ENOENT: i32 = 2;
 const ENAMETOOLONG: i32 = 36;
 const EOPNOTSUPP: i32 = 95;
@@ -212,6 +229,10 @@ struct Emitter<'a> {
     target: &'a dyn Target,
     attrs: BTreeMap<Attr, i16>,
     made: BTreeMap<Made, (usize, Label)>,
+    /// Paths for which it matters whether an unprivileged user made the mount.
+    doubted: BTreeSet<&'a Text>,
+    /// How lenient the rules are that yield, the strictest first.
+    yielding: BTreeSet<i32>,
     any_argument: Label,
     /// In how many loops this is.
     loops: usize,
@@ -236,6 +257,32 @@ fn each_branch<'a>(branches: &'a [Branch], visit: &mut dyn FnMut(&'a Branch)) {
     }
 }
 
+/// The paths that a rule which yields tests, or whose difference from a name is tested. `way` has
+/// those on the way to the branches.
+fn doubted<'a>(branches: &'a [Branch], way: &BTreeSet<&'a Text>, found: &mut BTreeSet<&'a Text>) {
+    for branch in branches {
+        let mut way = way.clone();
+        if let Some(Step::Text { text, equal, .. }) = &branch.step {
+            if text.is_path() {
+                way.insert(text);
+                if !equal {
+                    found.insert(text);
+                }
+            }
+        }
+        match &branch.then {
+            Then::Steps(branches) => doubted(branches, &way, found),
+            Then::Cases(_, cases) => {
+                for branches in cases.values() {
+                    doubted(branches, &way, found);
+                }
+            }
+            Then::Rule(_) | Then::Found if branch.yields.is_some() => found.extend(way),
+            Then::Rule(_) | Then::Found => {}
+        }
+    }
+}
+
 /// How many words of the state an attribute takes. What an event may lack has a second one, which
 /// says whether it is there.
 fn words(attr: Attr) -> usize {
@@ -250,18 +297,23 @@ fn words(attr: Attr) -> usize {
 const WAY_MAX: usize = 3000;
 
 /// How many conditions there are where a test cannot be made, and where it may be that.
-const FAILED_CONDITIONS: usize = 3;
+const FAILED_CONDITIONS: usize = 4;
 const DEMAND_CONDITIONS: usize = 2 + FAILED_CONDITIONS;
 
 /// How many conditions a function that makes a text has, or some more.
-const FUNCTION_CONDITIONS: usize = 9;
+const FUNCTION_CONDITIONS: usize = 11;
 /// The same for the one that looks at all arguments, and takes turns.
 const ANY_ARGUMENT_CONDITIONS: usize = 20;
 
+/// How many conditions tell whether a rule yields, for up to two paths of an object and two
+/// programs, and whether it is before others that do.
+const YIELD_CONDITIONS: usize = 4 + 1;
+
 /// How many conditions a step has, or some more, without the functions that it calls.
 fn conditions(step: &Step) -> usize {
-    // Whether it is there, which length it has, whether it is found, before the others.
-    const TEXT: usize = 4 + 3 * CLASSES.len() + 1;
+    // Whether it is there and on a mount that counts, which length it has, whether it is found,
+    // before the others.
+    const TEXT: usize = 5 + 3 * CLASSES.len() + 1;
     match step {
         // Up to two paths.
         Step::Text { .. } => 2 * TEXT + 2 + FAILED_CONDITIONS,
@@ -280,6 +332,7 @@ fn way(branch: &Branch) -> usize {
     functions
         + branch.step.as_ref().map_or(0, conditions)
         + match &branch.then {
+            Then::Rule(_) | Then::Found if branch.yields.is_some() => 1 + YIELD_CONDITIONS,
             Then::Rule(_) | Then::Found => 1,
             Then::Steps(branches) => parts(branches).1,
             Then::Cases(_, cases) => {
@@ -313,7 +366,12 @@ struct Noted {
     name: bool,
     /// The rule that a lookup has given.
     rule: bool,
+    /// Which paths were tested: of the object, of the program, of the parent's.
+    paths: [bool; 3],
 }
+
+/// Texts that are paths, in the order of [`Noted::paths`].
+const PATHS: [Text; 3] = [Text::Path, Text::Exe, Text::ParentExe];
 
 impl Noted {
     fn and(self, step: Option<&Step>) -> Self {
@@ -328,9 +386,16 @@ impl Noted {
             Some(Step::Address { decides, .. }) => (false, *decides),
             Some(Step::Plain(_)) | None => (false, false),
         };
+        let mut paths = self.paths;
+        if let Some(Step::Text { text, .. }) = step {
+            for (known, path) in paths.iter_mut().zip(&PATHS) {
+                *known |= text == path;
+            }
+        }
         Self {
             name: self.name || name,
             rule: self.rule || rule,
+            paths,
         }
     }
 }
@@ -347,7 +412,9 @@ impl<'a> Emitter<'a> {
         let mut attrs = BTreeSet::new();
         let mut texts = BTreeSet::new();
         let mut address = false;
+        let mut yielding = BTreeSet::new();
         each_branch(&hook.branches, &mut |branch| {
+            yielding.extend(branch.yields.map(leniency));
             if let Then::Cases(attr, _) = &branch.then {
                 attrs.insert(*attr);
             }
@@ -406,6 +473,8 @@ impl<'a> Emitter<'a> {
                 (attr, at)
             })
             .collect();
+        let mut doubts = BTreeSet::new();
+        doubted(&hook.branches, &BTreeSet::new(), &mut doubts);
         Ok(Self {
             any_argument: asm.label(),
             loops: 0,
@@ -418,6 +487,8 @@ impl<'a> Emitter<'a> {
             target,
             attrs,
             made,
+            doubted: doubts,
+            yielding,
             programs,
         })
     }
@@ -547,6 +618,10 @@ impl<'a> Emitter<'a> {
             .store_imm(Size::U32, STATE_R, state::BEST_FAILED, 0);
         self.asm.store_imm(Size::U32, STATE_R, state::BEST_NAME, 0);
         self.asm.store_imm(Size::U32, STATE_R, state::FOUND_NAME, 0);
+        for leniency in &self.yielding {
+            let place = state::yielded(*leniency);
+            self.asm.store_imm(Size::U32, STATE_R, place, NONE);
+        }
 
         let attrs: Vec<_> = self.attrs.iter().map(|(attr, at)| (*attr, *at)).collect();
         for (attr, at) in attrs {
@@ -1200,9 +1275,9 @@ impl<'a> Emitter<'a> {
             match &branch.then {
                 Then::Rule(index) => {
                     self.found(*index);
-                    self.better(false, noted);
+                    self.leaf(branch, noted);
                 }
-                Then::Found => self.better(false, noted),
+                Then::Found => self.leaf(branch, noted),
                 Then::Steps(branches) => self.branches(branches, noted)?,
                 Then::Cases(attr, cases) => {
                     self.demand(*attr, branch, noted, fail);
@@ -1247,6 +1322,60 @@ impl<'a> Emitter<'a> {
         }
     }
 
+    /// A rule is found.
+    fn leaf(&mut self, branch: &Branch, noted: Noted) {
+        let done = self.asm.label();
+        if let Some(strictness) = branch.yields {
+            self.yield_untrusted(leniency(strictness), noted, done);
+        }
+        self.better(false, noted);
+        self.asm.place(done);
+    }
+
+    /// Has the rule that was found yield, and goes to `done`, if one of the paths that it tests is
+    /// on a mount that an unprivileged user may have made.
+    fn yield_untrusted(&mut self, leniency: i32, noted: Noted, done: Label) {
+        let (yields, trusted) = (self.asm.label(), self.asm.label());
+        let tested = PATHS.iter().zip(noted.paths).filter(|(_, tested)| *tested);
+        let made: Vec<Made> = tested.flat_map(|(text, _)| self.made_of(text)).collect();
+        for made in made {
+            let (slot, _) = self.made[&made];
+            self.asm.load(Size::U64, SLOT, FP, slot_place(slot));
+            self.asm.load(Size::U32, R1, SLOT, slot::UNTRUSTED);
+            self.asm.near_if(If::NotEqual, R1, 0, yields);
+        }
+        self.asm.jump(trusted);
+        self.asm.place(yields);
+        let place = state::yielded(leniency);
+        self.asm.load(Size::U32, R1, STATE_R, state::FOUND);
+        self.asm.load(Size::U32, R2, STATE_R, place);
+        self.asm.near_if_reg(If::GreaterOrEqual, R1, R2, done);
+        self.asm.store(Size::U32, STATE_R, place, R1);
+        self.name(place + 4, noted);
+        self.asm.jump(done);
+        self.asm.place(trusted);
+    }
+
+    /// Notes which of an object's paths the rule that was found is about.
+    fn name(&mut self, place: i16, noted: Noted) {
+        if noted.name {
+            self.asm.load(Size::U32, R1, STATE_R, state::FOUND_NAME);
+            self.asm.store(Size::U32, STATE_R, place, R1);
+        } else {
+            self.asm.store_imm(Size::U32, STATE_R, place, 0);
+        }
+    }
+
+    /// The texts with memory of their own that a text of rules is.
+    fn made_of(&self, text: &Text) -> Vec<Made> {
+        if *text == Text::Path {
+            let names = self.hook.hook.names.len() as u8;
+            (0..names).map(Made::Name).collect()
+        } else {
+            vec![Made::Other(text.clone())]
+        }
+    }
+
     /// What was found becomes the best if it is before that.
     fn better(&mut self, failed: bool, noted: Noted) {
         let worse = self.asm.label();
@@ -1256,12 +1385,7 @@ impl<'a> Emitter<'a> {
         self.asm.store(Size::U32, STATE_R, state::BEST, R1);
         self.asm
             .store_imm(Size::U32, STATE_R, state::BEST_FAILED, failed.into());
-        if noted.name {
-            self.asm.load(Size::U32, R1, STATE_R, state::FOUND_NAME);
-            self.asm.store(Size::U32, STATE_R, state::BEST_NAME, R1);
-        } else {
-            self.asm.store_imm(Size::U32, STATE_R, state::BEST_NAME, 0);
-        }
+        self.name(state::BEST_NAME, noted);
         self.asm.place(worse);
     }
 
@@ -1381,7 +1505,7 @@ impl<'a> Emitter<'a> {
             Some(_) if noted.rule => {
                 let (allows, done) = (self.asm.label(), self.asm.label());
                 self.asm.load(Size::U32, R1, STATE_R, state::FOUND);
-                self.asm.near_if(If::AnyBit, R1, ALLOWS, allows);
+                self.asm.near_if(If::AnyBit, R1, LENIENCY, allows);
                 self.better(true, noted);
                 self.asm.jump(done);
                 self.asm.place(allows);
@@ -1393,7 +1517,10 @@ impl<'a> Emitter<'a> {
                 self.found(index);
                 self.better(true, Noted::default());
             }
-            None => self.count(branch.first, 16),
+            None => {
+                self.found(branch.first);
+                self.count_found();
+            }
         }
     }
 
@@ -1404,12 +1531,16 @@ impl<'a> Emitter<'a> {
             .store_imm(Size::U32, STATE_R, state::FOUND, rank as i32);
     }
 
-    /// Counts an error of the rule that was found.
+    /// Counts an error of the rule that was found, unless a rule before it decides.
     fn count_found(&mut self) {
+        let decided = self.asm.label();
         self.asm.load(Size::U32, R1, STATE_R, state::FOUND);
-        self.asm.shr(R1, 1);
+        self.asm.load(Size::U32, R2, STATE_R, state::BEST);
+        self.asm.near_if_reg(If::GreaterOrEqual, R1, R2, decided);
+        self.asm.shr(R1, LENIENCY_BITS);
         self.asm.store(Size::U32, FP, -4, R1);
         self.count_this(16);
+        self.asm.place(decided);
     }
 
     /// Counts for a rule that is known now.
@@ -1446,13 +1577,7 @@ impl<'a> Emitter<'a> {
         if *text == Text::AnyArgument {
             return self.any_argument_step(set, decides, equal, branch, noted, fail);
         }
-        let made: Vec<Made> = if *text == Text::Path {
-            (0..self.hook.hook.names.len() as u8)
-                .map(Made::Name)
-                .collect()
-        } else {
-            vec![Made::Other(text.clone())]
-        };
+        let made = self.made_of(text);
         // Whether there is a text at all is in the stack; what is found in R9.
         self.asm.set(R9, NONE);
         self.asm.mov32(R9, R9);
@@ -1478,6 +1603,11 @@ impl<'a> Emitter<'a> {
             }
             self.asm.near_if(If::NotEqual, R0, THERE, next);
             self.asm.store_imm(Size::U64, FP, -16, 1);
+            if !equal && self.doubted.contains(text) {
+                // Users choose such a path, so it is not the one that the rule means.
+                self.asm.load(Size::U32, R1, SLOT, slot::UNTRUSTED);
+                self.asm.near_if(If::NotEqual, R1, 0, next);
+            }
             self.asm.store_imm(Size::U32, SLOT, slot::SET, set as i32);
             match how {
                 How::Exactly => self.exactly(set, hit, next),
@@ -1622,12 +1752,13 @@ impl<'a> Emitter<'a> {
             self.asm.label(),
         );
         self.asm.load(Size::U32, R1, STATE_R, state::BEST);
+        self.best_of_yielding();
         self.asm.set(R2, NONE);
         self.asm.mov32(R2, R2);
         self.asm.near_if_reg(If::NotEqual, R1, R2, kept);
         self.allow();
         self.asm.place(kept);
-        self.asm.shr(R1, 1);
+        self.asm.shr(R1, LENIENCY_BITS);
         self.asm.store(Size::U32, FP, -4, R1);
         self.asm.map(R1, RULES);
         self.asm.mov(R2, FP);
@@ -1691,6 +1822,28 @@ impl<'a> Emitter<'a> {
         self.asm.set(R0, verdict);
         self.asm.exit();
         Ok(())
+    }
+
+    /// R1 is the rank of the best rule that does not yield. Of those that yield and are before it,
+    /// takes the strictest, unless the best one is stricter.
+    fn best_of_yielding(&mut self) {
+        let done = self.asm.label();
+        for leniency in self.yielding.clone() {
+            let next = self.asm.label();
+            let place = state::yielded(leniency);
+            self.asm.load(Size::U32, R2, STATE_R, place);
+            self.asm.near_if_reg(If::GreaterOrEqual, R2, R1, next);
+            self.asm.mov(R3, R1);
+            self.asm.and(R3, LENIENCY);
+            // The others that yield are more lenient still.
+            self.asm.near_if(If::Less, R3, leniency, done);
+            self.asm.load(Size::U32, R1, STATE_R, place + 4);
+            self.asm.store(Size::U32, STATE_R, state::BEST_NAME, R1);
+            self.asm.mov(R1, R2);
+            self.asm.jump(done);
+            self.asm.place(next);
+        }
+        self.asm.place(done);
     }
 
     /// The verdict where no rule can be looked for: the one of the first rule that denies.
@@ -1793,7 +1946,9 @@ impl<'a> Emitter<'a> {
             match &made {
                 Made::Name(number) => {
                     let name = self.hook.hook.names[usize::from(*number)];
-                    self.path(|emitter, size| emitter.path_call(name, size));
+                    self.path(&Text::Path, |emitter, size, flags| {
+                        emitter.path_call(name, size, flags);
+                    });
                 }
                 Made::Other(Text::Exe) => self.exe(false)?,
                 Made::Other(Text::ParentExe) => self.exe(true)?,
@@ -1875,16 +2030,30 @@ impl<'a> Emitter<'a> {
         self.asm.exit();
     }
 
-    /// Tries with little memory first.
-    fn path(&mut self, call: impl Fn(&mut Self, i32)) {
+    /// R0 = the length of a path. Notes whether users choose it, if that matters for the text.
+    fn path(&mut self, text: &Text, call: impl Fn(&mut Self, i32, i32)) {
+        if !self.doubted.contains(text) {
+            return self.path_with(PATH_DELETED, call);
+        }
         let done = self.asm.label();
-        call(self, PATH_FIRST);
-        self.asm.near_if(If::NotEqual, R0, -ENAMETOOLONG, done);
-        call(self, PATH_SIZE);
+        self.asm.store_imm(Size::U32, SLOT, slot::UNTRUSTED, 0);
+        self.path_with(PATH_DELETED | PATH_TRUSTED_MOUNT, &call);
+        self.asm.near_if(If::NotEqual, R0, -EPERM, done);
+        self.asm.store_imm(Size::U32, SLOT, slot::UNTRUSTED, 1);
+        self.path_with(PATH_DELETED, &call);
         self.asm.place(done);
     }
 
-    fn path_call(&mut self, name: Name, size: i32) {
+    /// Tries with little memory first.
+    fn path_with(&mut self, flags: i32, call: impl Fn(&mut Self, i32, i32)) {
+        let done = self.asm.label();
+        call(self, PATH_FIRST, flags);
+        self.asm.near_if(If::NotEqual, R0, -ENAMETOOLONG, done);
+        call(self, PATH_SIZE, flags);
+        self.asm.place(done);
+    }
+
+    fn path_call(&mut self, name: Name, size: i32, with: i32) {
         let (registers, kfunc): ([R; 3], _) = match name {
             Name::File(file) => {
                 self.argument(R1, file);
@@ -1908,7 +2077,7 @@ impl<'a> Emitter<'a> {
         self.asm.mov(dst, SLOT);
         self.asm.add(dst, slot::TEXT.into());
         self.asm.set(length, size);
-        self.asm.set(flags, PATH_DELETED);
+        self.asm.set(flags, with);
         self.asm.kfunc(kfunc);
     }
 
@@ -1931,12 +2100,13 @@ impl<'a> Emitter<'a> {
             self.asm.mov(CTX, R0);
         }
         self.asm.near_if(If::Equal, CTX, 0, none);
-        self.path(|emitter, size| {
+        let text = if parent { Text::ParentExe } else { Text::Exe };
+        self.path(&text, |emitter, size, flags| {
             emitter.asm.mov(R1, CTX);
             emitter.asm.mov(R2, SLOT);
             emitter.asm.add(R2, slot::TEXT.into());
             emitter.asm.set(R3, size);
-            emitter.asm.set(R4, PATH_DELETED);
+            emitter.asm.set(R4, flags);
             emitter.asm.kfunc("krsi_file_path");
         });
         self.asm.mov(R9, R0);

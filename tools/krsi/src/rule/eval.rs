@@ -6,7 +6,7 @@
 use super::{
     hook::{self, Access, Decided, Hook},
     lower::{undecided, System, HOST},
-    policy::{Attr, How, Op, Policy, Test, Text},
+    policy::{Action, Attr, How, Op, Policy, Test, Text, Yielding},
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -57,6 +57,9 @@ pub struct Event {
     pub label: Option<BTreeMap<String, Option<u64>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub raddr: Option<IpAddr>,
+    /// Which of `path`, `exe` and `pexe` are on a mount that an unprivileged user may have made.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub untrusted: Vec<String>,
     /// A capability, a mode, or what kind of data is loaded: see the hook's table.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<u64>,
@@ -173,6 +176,21 @@ impl From<bool> for Answer {
     }
 }
 
+impl Event {
+    /// Whether a user may have chosen the text by making a mount.
+    fn is_untrusted(&self, text: &Text) -> bool {
+        let name = match text {
+            Text::Path => "path",
+            Text::Exe => "exe",
+            Text::ParentExe => "pexe",
+            _ => return false,
+        };
+        let nameless = matches!(&self.path, Some(paths) if paths.list().is_empty());
+        let named = *text != Text::Path || !nameless;
+        named && self.untrusted.iter().any(|untrusted| untrusted == name)
+    }
+}
+
 /// The hooks that an event is about.
 fn hooks(event: &Event) -> Result<Vec<&'static Hook>, String> {
     match (&event.hook, &event.syscall) {
@@ -248,7 +266,10 @@ fn decide(
     lacks: &mut dyn FnMut(Lacks) -> Result<(), String>,
 ) -> Result<Decision, String> {
     let mut reasons = Vec::new();
-    for (number, rule) in (1..).zip(&policy.rules) {
+    let yielding = Yielding::new(policy, hook);
+    // The first of the strictest rules that match.
+    let mut best: Option<(usize, Action)> = None;
+    'rules: for (number, rule) in (1..).zip(&policy.rules) {
         let cases = rule.cases.iter().filter(|case| case.hook.name == hook.name);
         for case in cases {
             let mut unknown = None;
@@ -278,20 +299,25 @@ fn decide(
                             tests.join(", ")
                         },
                     });
-                    return Ok(Decision {
-                        hook: hook.name,
-                        rule: Some(number),
-                        errno: rule.action.errno(),
-                        reasons,
-                    });
+                    let untrusted = case.tests.iter().any(
+                        |test| matches!(test, Test::Text { text, .. } if event.is_untrusted(text)),
+                    );
+                    let stricter =
+                        |(_, other): (usize, Action)| rule.action.strictness() > other.strictness();
+                    if best.is_none_or(stricter) {
+                        best = Some((number, rule.action));
+                    }
+                    if !(untrusted && yielding.contains(number - 1, rule.action, case)) {
+                        break 'rules;
+                    }
                 }
             }
         }
     }
     Ok(Decision {
         hook: hook.name,
-        rule: None,
-        errno: 0,
+        rule: best.map(|(number, _)| number),
+        errno: best.map_or(0, |(_, action)| action.errno()),
         reasons,
     })
 }
@@ -479,6 +505,9 @@ fn answer(test: &Test, hook: &Hook, event: &Event, system: &dyn System) -> Answe
                         How::Beneath => beneath(text, value),
                     })
                 };
+                if event.is_untrusted(text) && !*equal {
+                    return Answer::Holds;
+                }
                 (texts.iter().any(matches) == *equal).into()
             }
         },

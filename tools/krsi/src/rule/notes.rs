@@ -104,6 +104,7 @@ const LIMITS: &[fn(&Subject<'_>) -> Option<String>] = &[
     argument,
     copies,
     other_names,
+    mounts,
     attributes_without_path,
     other_calls,
 ];
@@ -295,10 +296,6 @@ fn never_matches(subject: &Subject<'_>) -> Option<String> {
     Some(format!("no call matches this rule: {first}"))
 }
 
-fn of_paths(text: &Text) -> bool {
-    matches!(text, Text::Path | Text::Exe | Text::ParentExe)
-}
-
 fn wildcard(subject: &Subject<'_>) -> Option<String> {
     let has = |value: &String| {
         value.contains(['*', '?'])
@@ -307,7 +304,7 @@ fn wildcard(subject: &Subject<'_>) -> Option<String> {
                 .is_some_and(|(_, rest)| rest.contains(']'))
     };
     find_text(subject.rule, |text, values, _| {
-        of_paths(text) && values.iter().any(has)
+        text.is_path() && values.iter().any(has)
     })?;
     Some("paths have no wildcards: *, ? and [] are part of the name".into())
 }
@@ -324,7 +321,7 @@ fn own_process(subject: &Subject<'_>) -> Option<String> {
     ];
     let own = |path: &str| OWN.iter().any(|own| beneath(path, own));
     find_text(subject.rule, |text, values, _| {
-        of_paths(text) && values.first().is_some_and(|path| own(path))
+        text.is_path() && values.first().is_some_and(|path| own(path))
     })?;
     Some("this path leads each process to files of its own; the rule has those of krsi".into())
 }
@@ -416,6 +413,16 @@ fn other_names(subject: &Subject<'_>) -> Option<String> {
         let missing = missing.join(" and ");
         format!("{missing} can give the file another name: perm=rwxa, or a rule with -S, denies it")
     })
+}
+
+/// Files that a user can mount elsewhere.
+fn mounts(subject: &Subject<'_>) -> Option<String> {
+    held_path(subject.rule)?;
+    Some(
+        "in a user namespace, any user can give a file another name with a bind mount: \
+         inode=, devmajor= and devminor= hold the file"
+            .into(),
+    )
 }
 
 /// Attributes that are changed by calls whose hooks know no path.

@@ -10,7 +10,7 @@
 
 use super::{
     hook::Hook,
-    policy::{Attr, How, Op, Policy, Test, Text},
+    policy::{Attr, How, Op, Policy, Strictness, Test, Text, Yielding},
 };
 use std::collections::{BTreeMap, HashMap};
 
@@ -101,6 +101,8 @@ pub enum Then {
 pub struct Branch {
     pub step: Option<Step>,
     pub then: Then,
+    /// How strict the rule that is found is, if it yields; see [`Yielding`].
+    pub yields: Option<Strictness>,
     /// The first of its rules, and the first of them that denies.
     pub first: Index,
     pub first_denial: Option<Index>,
@@ -127,6 +129,8 @@ struct Group<'a> {
     key: Option<&'a Test>,
     rules: Vec<(Index, Option<&'a Test>)>,
     first_denial: Option<Index>,
+    /// Either all of them yield and are so strict, or none yields: a lookup gives one rule only.
+    yields: Option<Strictness>,
 }
 
 /// What groups have in common that look a text up after the same tests.
@@ -253,7 +257,8 @@ pub fn plan(policy: &Policy) -> Plan {
 
 fn plan_hook(policy: &Policy, hook: &'static Hook, sets: &mut Sets) -> HookPlan {
     let mut groups: Vec<Group<'_>> = Vec::new();
-    let mut by_form: HashMap<Form<'_>, usize> = HashMap::new();
+    let mut by_form: HashMap<(Form<'_>, Option<Strictness>), usize> = HashMap::new();
+    let yielding = Yielding::new(policy, hook);
     let (mut first, mut first_denial) = (Index::MAX, None::<Index>);
     let forms = forms(policy, hook);
     for (index, rule) in (0..).zip(&policy.rules) {
@@ -264,13 +269,16 @@ fn plan_hook(policy: &Policy, hook: &'static Hook, sets: &mut Sets) -> HookPlan 
             let denies = (rule.action.errno() != 0).then_some(index);
             first = first.min(index);
             first_denial = first_denial.or(denies);
-            let found = by_form.entry((tests.clone(), key.map(form)));
+            let yields = yielding.contains(index as usize, rule.action, case);
+            let yields = yields.then(|| rule.action.strictness());
+            let found = by_form.entry(((tests.clone(), key.map(form)), yields));
             let group = *found.or_insert_with(|| {
                 groups.push(Group {
                     tests,
                     key,
                     rules: Vec::new(),
                     first_denial: None,
+                    yields,
                 });
                 groups.len() - 1
             });
@@ -285,7 +293,14 @@ fn plan_hook(policy: &Policy, hook: &'static Hook, sets: &mut Sets) -> HookPlan 
     for (group, filters) in groups.iter().zip(&filters) {
         let first = group.rules[0].0;
         let (steps, then) = steps(group, sets, &mut tested, filters);
-        insert(&mut branches, &steps, then, first, group.first_denial);
+        let leaf = Branch {
+            step: None,
+            then,
+            yields: group.yields,
+            first,
+            first_denial: group.first_denial,
+        };
+        insert(&mut branches, &steps, leaf);
     }
     HookPlan {
         hook,
@@ -475,20 +490,9 @@ fn inherit_networks(sets: &mut Sets, set: u32) {
 }
 
 /// Puts a group into the tree, beneath the steps that it shares with others.
-fn insert(
-    branches: &mut Vec<Branch>,
-    steps: &[Step],
-    then: Then,
-    first: Index,
-    first_denial: Option<Index>,
-) {
+fn insert(branches: &mut Vec<Branch>, steps: &[Step], leaf: Branch) {
     let Some((step, rest)) = steps.split_first() else {
-        branches.push(Branch {
-            step: None,
-            then,
-            first,
-            first_denial,
-        });
+        branches.push(leaf);
         return;
     };
     let number = match step {
@@ -514,22 +518,23 @@ fn insert(
             branches.push(Branch {
                 step,
                 then,
-                first,
-                first_denial,
+                yields: None,
+                first: leaf.first,
+                first_denial: leaf.first_denial,
             });
             branches.last_mut().expect("it was just pushed")
         }
     };
-    branch.first = branch.first.min(first);
-    branch.first_denial = match (branch.first_denial, first_denial) {
+    branch.first = branch.first.min(leaf.first);
+    branch.first_denial = match (branch.first_denial, leaf.first_denial) {
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),
     };
     match (&mut branch.then, number) {
-        (Then::Steps(children), _) => insert(children, rest, then, first, first_denial),
+        (Then::Steps(children), _) => insert(children, rest, leaf),
         (Then::Cases(_, cases), Some((_, value))) => {
             let children = cases.entry(value).or_default();
-            insert(children, rest, then, first, first_denial);
+            insert(children, rest, leaf);
         }
         _ => unreachable!("such a branch was looked for"),
     }
@@ -612,12 +617,9 @@ mod tests {
     }
 
     fn leaves(branches: &[Branch]) -> usize {
-        let leaves = |branch: &Branch| match &branch.then {
-            Then::Steps(branches) => leaves(branches),
-            Then::Cases(_, cases) => cases.values().map(|branches| leaves(branches)).sum(),
-            Then::Rule(_) | Then::Found => 1,
-        };
-        branches.iter().map(leaves).sum()
+        let mut count = 0;
+        each_leaf(branches, &mut |_| count += 1);
+        count
     }
 
     #[test]
@@ -638,7 +640,7 @@ mod tests {
     #[test]
     fn the_first_of_equal_values_and_of_directories_above_decides() {
         let rules = vec![
-            (Action::Never, vec![path(How::Beneath, "/a/b")]),
+            (Action::Deny(13), vec![path(How::Beneath, "/a/b")]),
             (Action::Deny(1), vec![path(How::Beneath, "/a")]),
             (Action::Deny(1), vec![path(How::Beneath, "/a/b")]),
             (Action::Deny(1), vec![path(How::Beneath, "/a/b/c")]),
@@ -652,7 +654,45 @@ mod tests {
             .map(|((_, path), index)| (path.as_str(), *index))
             .collect();
         assert_eq!(found, [("/a", 1), ("/a/b", 0), ("/a/b/c", 0), ("/a/x", 1)]);
-        assert_eq!(plan.hooks[0].first_denial, Some(1));
+        assert_eq!(plan.hooks[0].first_denial, Some(0));
+    }
+
+    fn each_leaf(branches: &[Branch], visit: &mut dyn FnMut(&Branch)) {
+        for branch in branches {
+            match &branch.then {
+                Then::Rule(_) | Then::Found => visit(branch),
+                Then::Steps(branches) => each_leaf(branches, visit),
+                Then::Cases(_, cases) => cases.values().for_each(|below| each_leaf(below, visit)),
+            }
+        }
+    }
+
+    /// A lookup gives one rule, so that none that yields may hide one that does not, or that is
+    /// stricter.
+    #[test]
+    fn rules_that_yield_have_lookups_of_their_own() {
+        let yielding = |first, second| {
+            let plan = plan(&policy(vec![
+                (first, vec![path(How::Beneath, "/a/b")]),
+                (second, vec![path(How::Beneath, "/a")]),
+                (Action::Deny(1), vec![path(How::Beneath, "/a")]),
+                (first, vec![path(How::Beneath, "/a/c")]),
+            ]));
+            let mut yields = Vec::new();
+            each_leaf(&plan.hooks[0].branches, &mut |leaf| {
+                yields.push(leaf.yields)
+            });
+            yields
+        };
+        let (allows, records) = (Some(Strictness::Allows), Some(Strictness::Records));
+        // The last one is after all that denies.
+        assert_eq!(yielding(Action::Always, Action::Always), [records, None]);
+        assert_eq!(yielding(Action::Never, Action::Never), [allows, None]);
+        assert_eq!(
+            yielding(Action::Never, Action::Always),
+            [allows, records, None]
+        );
+        assert_eq!(yielding(Action::Deny(1), Action::Kill), [None]);
     }
 
     #[test]

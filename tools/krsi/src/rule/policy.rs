@@ -5,7 +5,11 @@
 
 use super::{hook::Hook, label::Label};
 use serde::Serialize;
-use std::{collections::BTreeSet, net::Ipv6Addr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::Ipv6Addr,
+    ops::Bound,
+};
 
 pub use super::ast::Op;
 
@@ -65,6 +69,13 @@ pub enum Text {
     Argument(u32),
     AnyArgument,
     Environment(String),
+}
+
+impl Text {
+    /// Whether it is a path, which may be on a mount that an unprivileged user made.
+    pub fn is_path(&self) -> bool {
+        matches!(self, Self::Path | Self::Exe | Self::ParentExe)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -154,7 +165,25 @@ pub enum Action {
 
 const EPERM: u16 = 1;
 
+/// How much an action does about a call. Of two rules, the stricter one has the greater value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Strictness {
+    Allows,
+    Records,
+    Tries,
+    Denies,
+}
+
 impl Action {
+    pub fn strictness(self) -> Strictness {
+        match self {
+            Self::Never => Strictness::Allows,
+            Self::Always => Strictness::Records,
+            Self::Try(_) => Strictness::Tries,
+            Self::Deny(_) | Self::Kill => Strictness::Denies,
+        }
+    }
+
     /// The errno of the verdict, 0 if it allows.
     pub fn errno(self) -> u16 {
         match self {
@@ -179,6 +208,15 @@ impl Action {
 pub struct Case {
     pub hook: &'static Hook,
     pub tests: Vec<Test>,
+}
+
+impl Case {
+    /// Whether it tests a path that an unprivileged user can choose by making a mount.
+    fn tests_path(&self) -> bool {
+        self.tests
+            .iter()
+            .any(|test| matches!(test, Test::Text { text, .. } if text.is_path()))
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -209,7 +247,40 @@ impl Rule {
     }
 }
 
-/// What is in force at once: the first rule that matches decides.
+/// The rules of a hook that yield to stricter ones.
+///
+/// In user namespaces, unprivileged users can mount any file at any path. If a path that a rule
+/// tests is on such a mount, and the rule does not deny, the search goes on after it. Of the
+/// rules that match, up to the first that does not yield, the strictest decides, and of equally
+/// strict ones the first. So users evade neither a later rule that is stricter, nor a rule that
+/// yields and is stricter than the one that ends the search.
+pub struct Yielding {
+    /// The last rule of each strictness.
+    last: BTreeMap<Strictness, usize>,
+}
+
+impl Yielding {
+    /// Of rules on the hook.
+    pub fn new(policy: &Policy, hook: &Hook) -> Self {
+        let on_hook = |rule: &Rule| rule.cases.iter().any(|case| case.hook.name == hook.name);
+        let rules = policy.rules.iter().enumerate();
+        let last = rules
+            .filter(|(_, rule)| on_hook(rule))
+            .map(|(index, rule)| (rule.action.strictness(), index));
+        Self {
+            last: last.collect(),
+        }
+    }
+
+    /// Whether the rule with this index yields in this case if a path is on such a mount. Without
+    /// a stricter rule after it, the search can end there as well.
+    pub fn contains(&self, index: usize, action: Action, case: &Case) -> bool {
+        let stricter = (Bound::Excluded(action.strictness()), Bound::Unbounded);
+        case.tests_path() && self.last.range(stricter).any(|(_, last)| *last > index)
+    }
+}
+
+/// What is in force at once: the first rule that matches decides, but for [`Yielding`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
     pub rules: Vec<Rule>,

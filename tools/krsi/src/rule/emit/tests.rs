@@ -132,7 +132,7 @@ fn numbers_are_found_by_halves() {
                 0x35 => user >= imm as u64,
                 0x55 => user != imm as u64,
                 // *(u32 *)(r7 + 8) = rank of a rule
-                0x62 if regs == 7 => break Some(imm >> 1),
+                0x62 if regs == 7 => break Some(imm >> LENIENCY_BITS),
                 _ => break None,
             };
             steps += 1;
@@ -153,4 +153,37 @@ fn numbers_are_found_by_halves() {
         assert_eq!(found, expected, "{user}");
         assert!(steps <= 11, "{user}: {steps}");
     }
+}
+
+/// Paths are asked for as before, unless a rule allows by them.
+#[test]
+fn mounts_are_looked_at_where_a_rule_allows_by_path() {
+    let trusting = |text: &str| {
+        let programs = compiled(text, true).unwrap().unwrap();
+        let insns = programs.programs.iter().flat_map(|one| &one.code.insns);
+        let flags = PATH_DELETED | PATH_TRUSTED_MOUNT;
+        // rN = flags, with N the argument of the flags.
+        insns
+            .map(Insn::parts)
+            .filter(|(code, regs, _, imm)| *code == 0xb7 && matches!(regs, 4 | 5) && *imm == flags)
+            .count()
+    };
+    const DENY: &str = "-a deny,exit -S openat,rename -F uid=7\n";
+    for text in [
+        "-w /etc/x -p rwxa -k a",
+        "-w /etc/x -p rwxa -k a\n-a always,exit -S connect -F exe=/x -F pexe=/y",
+        "-a deny,exit -S openat,rename -F dir=/x -F exe=/y",
+        "-a deny,exit -S openat,rename -F uid=7\n-a always,exit -S openat -F exe=/x",
+    ] {
+        assert_eq!(trusting(text), 0, "{text}");
+    }
+    // Each path with two sizes of memory, and each of a rename's.
+    for (text, calls) in [
+        ("-a never,exit -S openat -F exe=/x\n", 2),
+        ("-a never,exit -S openat -F exe=/x -F dir=/d\n", 4),
+        ("-a always,exit -S rename -F path=/x -F pexe=/y\n", 6),
+    ] {
+        assert_eq!(trusting(&format!("{text}{DENY}")), calls, "{text}");
+    }
+    assert_eq!(trusting("-a deny,exit -S openat -F exe!=/x -F dir=/d"), 2);
 }

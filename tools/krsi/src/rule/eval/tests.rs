@@ -386,3 +386,96 @@ fn values_that_are_too_long_to_match_are_refused() {
         assert_eq!(message(field, 4001), refused, "{field}");
     }
 }
+
+#[test]
+fn paths_that_users_choose_deny_and_allow_nothing() {
+    const DENY: &str = "-a deny,exit -S openat\n";
+    const AUDIT: &str = "-a always,exit -S openat -k all\n";
+    const TRIAL: &str = "-a deny?,exit -S openat\n";
+    const NEVER: &str = "-a never,exit -S openat -F uid=0\n";
+    const LATER: &str = "-a deny,exit -S openat -F uid=5\n";
+    let allow = |action: &str, test: &str| format!("-a {action},exit -S openat -F {test}\n");
+    // With a trusted path and without, the rule that decides.
+    for (rules, trusted, untrusted) in [
+        // What denies holds it by its name, and what is another name as well.
+        (allow("deny", "exe=/x") + DENY, 1, 1),
+        (allow("deny", "dir=/d") + DENY, 1, 1),
+        (allow("deny", "exe!=/x") + AUDIT, 2, 1),
+        (allow("kill", "dir!=/d") + AUDIT, 2, 1),
+        (allow("always", "exe!=/x") + "", 0, 1),
+        // What allows comes after what denies.
+        (allow("never", "exe=/x") + DENY, 1, 2),
+        (allow("never", "path=/d/f") + DENY, 1, 2),
+        (allow("never", "pexe=/p") + DENY, 1, 2),
+        (allow("always", "exe=/x") + DENY, 1, 2),
+        (allow("deny?", "exe=/x") + DENY, 1, 2),
+        (allow("never", "exe!=/y") + DENY, 1, 2),
+        (allow("never", "exe=/x") + AUDIT, 1, 2),
+        (allow("never", "exe=/x") + TRIAL, 1, 2),
+        (allow("always", "exe=/x") + TRIAL, 1, 2),
+        // But nothing else changes: what only records still does, and the first of them.
+        (allow("always", "exe=/x") + AUDIT, 1, 1),
+        (allow("deny?", "exe=/x") + AUDIT, 1, 1),
+        (allow("deny?", "exe=/x") + TRIAL, 1, 1),
+        (DENY.replace("deny", "never") + DENY, 1, 1),
+        (allow("never", "uid=0") + DENY, 1, 1),
+        (
+            allow("always", "exe=/x") + "-a deny,exit -S openat -F uid=5",
+            1,
+            1,
+        ),
+        (
+            allow("never", "exe=/x")
+                + &allow("always", "dir=/d")
+                + "-a deny,exit -S openat -F uid=5",
+            1,
+            2,
+        ),
+        // A rule that yields is not lost to a more lenient one, which ends the search.
+        (allow("always", "exe=/x") + NEVER + LATER, 1, 1),
+        (allow("always", "exe=/x") + NEVER + DENY, 1, 1),
+        (allow("always", "exe=/x") + AUDIT + LATER, 1, 1),
+        (allow("deny?", "exe=/x") + NEVER + DENY, 1, 1),
+        (allow("deny?", "exe=/x") + AUDIT + DENY, 1, 1),
+        (
+            allow("never", "exe=/x") + &allow("deny?", "dir=/d") + NEVER + DENY,
+            1,
+            2,
+        ),
+        // Nor does one before it count.
+        (NEVER.to_owned() + &allow("always", "exe=/x") + DENY, 1, 1),
+        (
+            allow("never", "exe=/x") + NEVER + &allow("always", "exe=/x") + DENY,
+            1,
+            1,
+        ),
+        // Of equally strict ones the first decides.
+        (
+            allow("always", "exe=/x") + &allow("always", "dir=/d") + LATER,
+            1,
+            1,
+        ),
+        // The hook of the later rule is another.
+        (allow("always", "exe=/x") + "-a deny,exit -S unlink", 1, 1),
+    ] {
+        for (mounts, expected) in [("[]", trusted), (r#"["exe","path","pexe"]"#, untrusted)] {
+            let event = format!(
+                r#"{{"syscall":"openat","path":"/d/f","exe":"/x","pexe":"/p","uid":0,
+                     "untrusted":{mounts}}}"#
+            );
+            let found = decided(&rules, &event).0.unwrap_or(0);
+            assert_eq!(found, expected, "{rules} {mounts}");
+        }
+    }
+}
+
+#[test]
+fn only_paths_that_a_rule_tests_matter() {
+    let rules = "-a never,exit -S openat -F exe=/x\n-a deny,exit -S openat";
+    for (mounts, expected) in [(r#"["path","pexe"]"#, 1), (r#"["exe"]"#, 2)] {
+        let event = format!(
+            r#"{{"syscall":"openat","path":"/d/f","exe":"/x","pexe":"/p","untrusted":{mounts}}}"#
+        );
+        assert_eq!(decided(rules, &event).0, Some(expected), "{mounts}");
+    }
+}

@@ -199,6 +199,7 @@ const TURNS: usize = 10_000;
 /// How often a task asks for memory in vain, as while another CPU holds the allocator's lock.
 const REFUSALS: u32 = 40;
 
+const EPERM: i64 = 1;
 const ENOENT: i64 = 2;
 const EFAULT: i64 = 14;
 const EOPNOTSUPP: i64 = 95;
@@ -693,15 +694,27 @@ impl Machine<'_> {
 
     /// The path that the hook has as this name.
     fn path(&mut self, is: impl Fn(&Name) -> bool, to: u64, size: u64, flags: u64) -> i64 {
-        // KRSI_PATH_DELETED
-        assert_eq!(flags, 2);
         let at = self.hook.names.iter().position(is);
         let at = at.expect("one of the hook's names");
         let paths = self.event.path.as_ref().expect("paths").list();
         match paths.get(at).cloned() {
-            Some(path) => self.text(Some(&path), to, size, true),
+            Some(path) => self.on_mount("path", Some(&path), to, size, flags),
             None => -EOPNOTSUPP,
         }
+    }
+
+    /// Writes a path, as [`Self::text`], unless it has to be on a mount of root's and is not.
+    fn on_mount(&mut self, name: &str, path: Option<&str>, to: u64, size: u64, flags: u64) -> i64 {
+        const DELETED: u64 = 2;
+        const TRUSTED_MOUNT: u64 = 4;
+        assert_eq!(flags & !TRUSTED_MOUNT, DELETED);
+        let length = self.text(path, to, size, true);
+        let untrusted = self.event.untrusted.iter().any(|other| other == name);
+        if length >= 0 && flags & TRUSTED_MOUNT != 0 && untrusted {
+            self.slice(to, size as usize).fill(0);
+            return -EPERM;
+        }
+        length
     }
 
     fn argument(&self, address: u64) -> Object {
@@ -722,8 +735,8 @@ impl Machine<'_> {
             },
             "bpf_task_release" | "bpf_put_file" => 0,
             "krsi_file_path" => match self.argument(r[0]) {
-                Object::Exe => self.text(event.exe.as_deref(), r[1], r[2], true),
-                Object::ParentExe => self.text(event.pexe.as_deref(), r[1], r[2], true),
+                Object::Exe => self.on_mount("exe", event.exe.as_deref(), r[1], r[2], r[3]),
+                Object::ParentExe => self.on_mount("pexe", event.pexe.as_deref(), r[1], r[2], r[3]),
                 Object::Argument(file) => {
                     self.path(|name| *name == Name::File(file), r[1], r[2], r[3])
                 }

@@ -10,6 +10,7 @@
 mod chance;
 mod machine;
 mod rules;
+mod yielding;
 
 use super::{
     asm::Code,
@@ -28,12 +29,14 @@ use chance::Chance;
 use machine::{Fields, Loaded, Outcome};
 use rules::{Place, Sockaddr, Unsaid};
 use std::{
+    cell::Cell,
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     panic::{self, AssertUnwindSafe},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
+use yielding::{is_untrusted, search, Match};
 
 /// Rules to damage.
 const CORPUS: &[&str] = &[
@@ -240,6 +243,7 @@ fn try_text(text: &str, seed: u64, tally: &mut Tally) {
             };
             assert_eq!(outcome, expected, "{}", shown());
             tally.add("events", 1);
+            tally.add("rules that yield", judge.yielded.take());
             tally.add("events that a rule decides", usize::from(rule.is_some()));
         }
     }
@@ -260,6 +264,8 @@ struct Judge<'a> {
     policy: &'a Policy,
     /// Each rule alone.
     rules: Vec<Policy>,
+    /// How many rules have yielded so far.
+    yielded: Cell<usize>,
     labels: BTreeSet<Label>,
 }
 
@@ -273,6 +279,7 @@ impl<'a> Judge<'a> {
         Self {
             policy,
             rules: policy.rules.iter().map(alone).collect(),
+            yielded: Cell::new(0),
             labels: labels.collect(),
         }
     }
@@ -285,15 +292,6 @@ impl<'a> Judge<'a> {
             .filter(|label| unsaid.is_out_of_reach(label))
             .collect();
         let no_address = unsaid.sockaddr == Sockaddr::OutOfReach;
-        if let Ok(decisions) = eval(self.policy, event, &Place) {
-            assert_eq!(decisions.len(), 1);
-            let rule = decisions[0].rule.map(|rule| rule - 1);
-            let errno = rule.map_or(0, |rule| rules[rule].action.errno());
-            assert_eq!(decisions[0].errno, errno);
-            if unread.is_empty() && !no_address {
-                return Decision::Rule(rule);
-            }
-        }
         // Whether it matches; none if that depends on what is out of reach.
         let answers = self.rules.iter().map(|alone| {
             let lacks = match eval(alone, event, &Place) {
@@ -307,7 +305,15 @@ impl<'a> Judge<'a> {
             (of_address && !no_address).then_some(false)
         });
         let answers: Vec<_> = answers.collect();
-        let matches = answers.iter().position(|answer| *answer == Some(true));
+        let found = search(self.matches(hook, event, &answers));
+        self.yielded.set(self.yielded.get() + found.yielded);
+        let matches = found.decides;
+        if let Ok(decisions) = eval(self.policy, event, &Place) {
+            assert_eq!(decisions.len(), 1);
+            let rule = decisions[0].rule.map(|rule| rule - 1);
+            let errno = rule.map_or(0, |rule| rules[rule].action.errno());
+            assert_eq!((rule, decisions[0].errno), (matches, errno), "{event:?}");
+        }
         if unread.is_empty() && !no_address {
             return Decision::Rule(matches);
         }
@@ -335,7 +341,7 @@ impl<'a> Judge<'a> {
             let mut others = (0..*index).filter(depends).flat_map(untold);
             others.any(|tests| own.contains(&tests))
         };
-        let before = matches.unwrap_or(rules.len());
+        let before = found.ends.unwrap_or(rules.len());
         let first = (0..before)
             .filter(depends)
             .filter(denies)
@@ -355,6 +361,35 @@ impl<'a> Judge<'a> {
             Some(first) => Decision::Perhaps(Some(first), may),
             None => Decision::Perhaps(matches, may),
         }
+    }
+
+    /// The rules that match, as far as that can be told.
+    fn matches(&self, hook: &str, event: &Event, answers: &[Option<bool>]) -> Vec<Match> {
+        let matches = (0..)
+            .zip(answers)
+            .filter(|(_, answer)| **answer == Some(true));
+        let matches = matches.map(|(index, _)| {
+            let rule = &self.policy.rules[index];
+            let mut cases = rule.cases.iter().filter(|case| case.hook.name == hook);
+            let trusted = cases.any(|case| {
+                let cases = vec![case.clone()];
+                let alone = Policy {
+                    rules: vec![Rule {
+                        cases,
+                        ..rule.clone()
+                    }],
+                };
+                let decisions = eval(&alone, event, &Place);
+                let matches = decisions.is_ok_and(|decisions| decisions[0].rule.is_some());
+                matches && !is_untrusted(case, event)
+            });
+            Match {
+                rule: index,
+                action: rule.action,
+                untrusted: !trusted,
+            }
+        });
+        matches.collect()
     }
 }
 
@@ -500,6 +535,16 @@ fn fewest(text: &str, seed: u64) -> String {
     lines.join("\n")
 }
 
+/// The policy of a text that has no errors.
+fn lowered(text: &str) -> Policy {
+    let sources = parse("rules", text).unwrap().into_iter();
+    let sources = sources.map(|line| Source {
+        file: "rules".into(),
+        line,
+    });
+    lower(sources.collect(), &Place).unwrap().policy
+}
+
 /// One round; what fails is told as a text.
 fn round(seed: u64, tally: &mut Tally) -> Result<(), String> {
     let text = input(&mut Chance::new(seed));
@@ -522,7 +567,7 @@ fn variable(name: &str) -> Option<u64> {
 #[test]
 fn some_rounds() {
     let mut tally = Tally::default();
-    for seed in 0..1_000 {
+    for seed in 0..1_200 {
         if let Err(told) = round(seed, &mut tally) {
             panic!("{told}");
         }
@@ -534,6 +579,7 @@ fn some_rounds() {
         ("programs", 800),
         ("events", 3_000),
         ("events that a rule decides", 300),
+        ("rules that yield", 200),
         ("events that an error decides", 10),
         ("events that an error may decide", 100),
     ] {
@@ -573,12 +619,7 @@ fn errors_are_of_the_rule_that_was_found() {
 -a deny=EBUSY,exit -S openat -F dir=/a/3 -F label[inode.kept]=1
 -a never,exit -S openat -F path=/b/1 -F label[inode.kept]=1
 -a always,exit -S openat -F path=/b/2 -F label[inode.kept]=1";
-    let sources = parse("rules", text).unwrap().into_iter();
-    let sources = sources.map(|line| Source {
-        file: "rules".into(),
-        line,
-    });
-    let policy = lower(sources.collect(), &Place).unwrap().policy;
+    let policy = lowered(text);
     let (plan, fields) = (plan(&policy), Fields::new(true));
     let programs = emit(&policy, &plan, &fields).unwrap();
     let loaded = Loaded::new(&policy, &plan, &programs, &fields);

@@ -3,7 +3,7 @@
 //! Rules by chance, and events that they are about. Both take their values from the same few, so
 //! that rules match.
 
-use super::chance::Chance;
+use super::{chance::Chance, yielding};
 use crate::rule::{
     ast::Op,
     error::Missing,
@@ -518,6 +518,9 @@ fn many(chance: &mut Chance) -> String {
 
 /// Rules for a policy.
 pub fn policy(chance: &mut Chance) -> String {
+    if chance.one_in(4) {
+        return yielding::policy(chance, action);
+    }
     let mut lines = Vec::new();
     if chance.one_in(2) {
         lines.push(many(chance));
@@ -752,6 +755,11 @@ pub fn event(
         perm: Some(chance.pick(&["", "r", "w", "rw"]).into()),
         exe: Some(path(chance)),
         pexe: Some(path(chance)),
+        untrusted: ["path", "exe", "pexe"]
+            .into_iter()
+            .filter(|_| chance.one_in(2))
+            .map(String::from)
+            .collect(),
         comm: Some(chance.below(20).to_string()),
         argv: Some(texts(chance, 6)),
         env: Some(env),

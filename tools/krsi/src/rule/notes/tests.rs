@@ -121,6 +121,11 @@ fn each_limit_is_told_where_it_is_one() {
              -a deny,exit -S rename -F dir=/srv",
         ),
         (
+            "with a bind mount: inode=",
+            "-a deny?,exit -S openat -F path=/srv/x",
+            "-a deny,exit -S openat -F inode=7 -F devmajor=8 -F devminor=1",
+        ),
+        (
             "ACLs by it",
             "-a deny,exit -F dir=/srv -F perm=wa",
             "-a deny,exit -F dir=/srv -F perm=w",
