@@ -790,12 +790,21 @@ impl<'a> Emitter<'a> {
             | Attr::FileType => self.node(attr)?,
             Attr::Access => match self.hook.hook.access {
                 Access::Open(file) => {
+                    const O_ACCMODE: i32 = 3;
                     const O_TRUNC: i32 = 1 << 9;
+                    let mode = self.asm.label();
                     self.argument(R1, file);
                     self.field(Size::U32, R0, R1, "file", "f_mode")?;
                     self.asm.and(R0, 3);
-                    // Truncating is writing, whatever it is opened for; WRITE is 2.
                     self.field(Size::U32, R1, R1, "file", "f_flags")?;
+                    // Access 3 is for ioctl(2): open(2) asks for permission to read and to write,
+                    // and f_mode has neither.
+                    self.asm.mov(R2, R1);
+                    self.asm.and(R2, O_ACCMODE);
+                    self.asm.near_if(If::NotEqual, R2, O_ACCMODE, mode);
+                    self.asm.set(R0, 3);
+                    self.asm.place(mode);
+                    // Truncating is writing, whatever it is opened for; WRITE is 2.
                     self.asm.and(R1, O_TRUNC);
                     self.asm.shr(R1, 8);
                     self.asm.or(R0, R1);

@@ -249,6 +249,18 @@ def test_path():
         equal(denied[2], 0)
 
 
+def test_access_mode_3_is_reading_and_writing():
+    """A descriptor for ioctl(2) only, for which open(2) asks for both permissions."""
+    for perm in ("r", "w", "rwxa"):
+        rule = f"-a deny,exit -F path={HELD}/file -F perm={perm}"
+        with files(), policy(rule + "\n"):
+            equal(attempt(os.open, HELD / "file", 3), errno.EPERM, rule)
+            equal(attempt(os.open, FREE / "file", 3), 0, rule)
+            equal(counters()[0], (1, 1, 0), rule)
+    with files(), policy(f"-a deny,exit -F path={HELD}/file -F perm=xa\n"):
+        equal(attempt(os.open, HELD / "file", 3), 0)
+
+
 def test_truncating_is_writing():
     """Also by an open that does not ask to write."""
     for rule in ("-a deny,exit -F path={} -F perm=w", "-a deny,exit -S openat -F path={} -F perm=w",

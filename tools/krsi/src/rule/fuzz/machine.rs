@@ -330,7 +330,7 @@ impl Machine<'_> {
         };
         let number = |value: Option<u64>| value.unwrap_or_else(|| panic!("{structure}.{path}"));
         match (structure.as_str(), path.as_str()) {
-            ("task_struct", "flags") | ("file", "f_flags") => 0,
+            ("task_struct", "flags") => 0,
             ("task_struct", "tgid") if object == Object::Parent => number(numbers.ppid),
             ("task_struct", "tgid") => number(numbers.pid),
             ("task_struct", "loginuid") => number(numbers.auid),
@@ -361,11 +361,8 @@ impl Machine<'_> {
                     None => u64::from(u32::MAX),
                 }
             }
-            ("file", "f_mode") => {
-                let perm = event.perm.as_deref().unwrap_or("");
-                let bit = |letter, bit| if perm.contains(letter) { bit } else { 0 };
-                bit('r', 1) | bit('w', 2)
-            }
+            ("file", "f_mode") => self.opened().0,
+            ("file", "f_flags") => self.opened().1,
             ("inode", "i_ino") => number(numbers.inode),
             ("inode", "i_uid") => number(numbers.obj_uid),
             ("inode", "i_gid") => number(numbers.obj_gid),
@@ -402,6 +399,19 @@ impl Machine<'_> {
             | ("nsproxy", "cgroup_ns")
             | ("inode", "i_sb") => self.object(Object::Other),
             _ => panic!("what is {path} in struct {structure}?"),
+        }
+    }
+
+    /// The mode and the flags of a file that is opened for what the event says.
+    fn opened(&self) -> (u64, u64) {
+        const O_TRUNC: u64 = 0o1000;
+        match (self.event.perm.as_deref(), self.unsaid.way) {
+            (Some("rw"), 1) => (0, 3),
+            (Some("rw"), 2) => (1, O_TRUNC),
+            (Some("rw"), _) => (3, 2),
+            (Some("w"), _) => (2, 1),
+            (Some("r"), _) => (1, 0),
+            _ => (0, 0),
         }
     }
 
