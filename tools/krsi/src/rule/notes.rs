@@ -18,6 +18,48 @@ struct Subject<'a> {
     source: &'a Source,
     rule: &'a Rule,
     denied: &'a Denied<'a>,
+    allowed: &'a Allowed<'a>,
+}
+
+/// What earlier rules let go on whatever comes after them: by hook and tests, the first such rule.
+/// Rules that test a path are none of them, since they may yield.
+#[derive(Default)]
+struct Allowed<'a>(HashMap<(&'static str, Vec<&'a Test>), &'a Rule>);
+
+impl<'a> Allowed<'a> {
+    fn add(&mut self, rule: &'a Rule) {
+        if rule.action.errno() != 0 {
+            return;
+        }
+        for case in rule.cases.iter().filter(|case| !case.tests_path()) {
+            let key = (case.hook.name, sorted(&case.tests));
+            self.0.entry(key).or_insert(rule);
+        }
+    }
+
+    /// A rule that lets all calls go on that the case is about.
+    fn all_of(&self, case: &'a Case) -> Option<&'a Rule> {
+        // Rules seldom have more, and there are as many subsets as numbers of so many bits.
+        const MOST: usize = 6;
+        let tests = sorted(&case.tests);
+        let subsets = if tests.len() > MOST {
+            1
+        } else {
+            1 << tests.len()
+        };
+        (0..subsets).find_map(|subset: usize| {
+            let tests = tests.iter().enumerate();
+            let tests = tests.filter(|(number, _)| subset >> number & 1 != 0);
+            let tests = tests.map(|(_, test)| *test).collect();
+            self.0.get(&(case.hook.name, tests)).copied()
+        })
+    }
+}
+
+fn sorted(tests: &[Test]) -> Vec<&Test> {
+    let mut tests: Vec<&Test> = tests.iter().collect();
+    tests.sort_unstable();
+    tests
 }
 
 /// What the rules of a policy deny, so that each rule can ask without looking at all others.
@@ -91,6 +133,7 @@ const OF_RULE: &[fn(&Subject<'_>) -> Option<String>] = &[
     wider,
     targets,
     never_matches,
+    never_reached,
 ];
 
 /// Notes on the limits of what rules compare. Rules of a file often share these, so that each is
@@ -115,11 +158,13 @@ pub fn notes(lines: &[Source], policy: &Policy, system: &dyn System) -> Vec<Stri
     let mut shared: Vec<(String, &Source, usize)> = Vec::new();
     let mut numbers: HashMap<String, usize> = HashMap::new();
     let denied = Denied::new(policy);
+    let mut allowed = Allowed::default();
     for (source, rule) in lines.iter().zip(&policy.rules) {
         let subject = Subject {
             source,
             rule,
             denied: &denied,
+            allowed: &allowed,
         };
         let of_rule = OF_RULE.iter().filter_map(|note| note(&subject));
         notes.extend(of_rule.map(|note| format!("{}:{}: {note}", source.file, source.line.line)));
@@ -132,6 +177,7 @@ pub fn notes(lines: &[Source], policy: &Policy, system: &dyn System) -> Vec<Stri
                 }
             }
         }
+        allowed.add(rule);
     }
     notes.extend(shared.into_iter().map(|(text, first, others)| {
         let also = match others {
@@ -294,6 +340,19 @@ fn never_matches(subject: &Subject<'_>) -> Option<String> {
         subject.rule.cases.iter().map(contradiction).collect();
     let first = contradictions?.into_iter().next()?;
     Some(format!("no call matches this rule: {first}"))
+}
+
+/// A rule that denies nothing, because earlier rules let all of it go on.
+fn never_reached(subject: &Subject<'_>) -> Option<String> {
+    if !denies(subject.rule) {
+        return None;
+    }
+    let cases = subject.rule.cases.iter();
+    let earlier: Option<Vec<&Rule>> = cases.map(|case| subject.allowed.all_of(case)).collect();
+    let Rule { file, line, .. } = earlier?.into_iter().next()?;
+    Some(format!(
+        "this denies nothing: {file}:{line} matches the same calls before it, and lets them go on"
+    ))
 }
 
 fn wildcard(subject: &Subject<'_>) -> Option<String> {

@@ -212,7 +212,7 @@ pub struct Case {
 
 impl Case {
     /// Whether it tests a path that an unprivileged user can choose by making a mount.
-    fn tests_path(&self) -> bool {
+    pub fn tests_path(&self) -> bool {
         self.tests
             .iter()
             .any(|test| matches!(test, Test::Text { text, .. } if text.is_path()))

@@ -85,6 +85,33 @@ fn each_limit_is_told_where_it_is_one() {
             "-a always,exit -S connect -F exe=/proc/selfish",
         ),
         (
+            "rules:3: this denies nothing: rules:1 matches the same calls before it",
+            "-a never,exit -S openat -F uid=0\n-a always,exit -S connect\n\
+             -a deny,exit -S openat -F gid=1 -F uid=0",
+            "-a never,exit -S openat -F uid=1\n-a always,exit -S openat -F gid=2\n\
+             -a deny,exit -S openat -F gid=1 -F uid=0",
+        ),
+        (
+            "this denies nothing: rules:1 ",
+            "-a always,exit -S openat\n-a deny?,exit -S openat -F path=/x",
+            "-a deny,exit -S openat\n-a deny,exit -S openat -F path=/x",
+        ),
+        (
+            "this denies nothing",
+            "-a never,exit -S openat\n-a kill,exit -F arch=b64 -S openat",
+            "-a never,exit -F arch=b64 -S openat\n-a kill,exit -S openat",
+        ),
+        (
+            "this denies nothing",
+            "-a never,exit -S rename\n-a deny,exit -S rename",
+            "-a never,exit -S rename\n-a deny,exit -S rename,openat",
+        ),
+        (
+            "this denies nothing",
+            "-a never,exit -S openat -F uid=0\n-a deny,exit -S openat -F uid=0 -F dir=/x",
+            "-a never,exit -S openat -F dir=/x\n-a deny,exit -S openat -F uid=0 -F dir=/x",
+        ),
+        (
             "chooses its comm",
             "-a deny,exit -S openat -F comm=sshd",
             "-a always,exit -S openat -F comm=sshd",
