@@ -49,7 +49,7 @@ impl<'a> Allowed<'a> {
         };
         (0..subsets).find_map(|subset: usize| {
             let tests = tests.iter().enumerate();
-            let tests = tests.filter(|(number, _)| subset >> number & 1 != 0);
+            let tests = tests.filter(|(number, _)| (subset >> number) & 1 != 0);
             let tests = tests.map(|(_, test)| *test).collect();
             self.0.get(&(case.hook.name, tests)).copied()
         })
@@ -209,10 +209,7 @@ fn tests(rule: &Rule) -> impl Iterator<Item = &Test> {
 }
 
 /// The first text test that `wanted` accepts, by its text, values and operator.
-fn find_text<'a>(
-    rule: &'a Rule,
-    wanted: impl Fn(&Text, &[String], bool) -> bool,
-) -> Option<&'a Test> {
+fn find_text(rule: &Rule, wanted: impl Fn(&Text, &[String], bool) -> bool) -> Option<&Test> {
     tests(rule).find(|test| match test {
         Test::Text {
             text,

@@ -182,10 +182,8 @@ fn each_limit_is_told_where_it_is_one() {
 
 #[test]
 fn rules_that_share_a_limit_share_its_note() {
-    let text: String = (0..3)
-        .map(|uid| format!("-a deny,exit -S openat -F comm=x -F uid={}\n", uid + 1))
-        .collect();
-    let notes = notes_of(&text);
+    let rules = ["1", "2", "3"].map(|uid| format!("-a deny,exit -S openat -F comm=x -F uid={uid}"));
+    let notes = notes_of(&rules.join("\n"));
     let comm: Vec<_> = notes.iter().filter(|note| note.contains("comm")).collect();
     assert_eq!(comm.len(), 1, "{notes:?}");
     assert!(comm[0].starts_with("rules:1: ") && comm[0].ends_with(" (2 more rules like it)"));
