@@ -93,6 +93,11 @@ pub enum Command {
     /// that come after -i or -c in their file are left out; after -c the exit status is then 1.
     #[command(after_help = EXIT)]
     Load(Load),
+    /// Keep the rules of `krsi load --confirm`, which otherwise end by themselves
+    ///
+    /// The exit status is 1 if there is nothing to confirm, as after the time is over.
+    #[command(after_help = EXIT)]
+    Confirm(Confirm),
     /// Remove the rules that are in force
     #[command(after_help = EXIT)]
     Unload(Unload),
@@ -328,9 +333,20 @@ pub struct Load {
     /// Record and count what rules would deny, and deny nothing: each deny and kill is a deny?
     #[arg(long)]
     pub dry_run: bool,
+    /// Bring the old rules back after TIME (for example 60s, 5m), unless krsi confirm is run
+    ///
+    /// The kernel does so itself, without a process that the new rules could hinder.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub confirm: Option<Duration>,
     /// Files with rules, directories with files that end in .rules; - is the standard input
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Debug, Args)]
+pub struct Confirm {
     #[command(flatten)]
     pub output: Output,
 }
@@ -405,6 +421,7 @@ impl Command {
             Self::Check(args) => args.output.json,
             Self::Rule(args) => args.output.json,
             Self::Load(args) => args.output.json,
+            Self::Confirm(args) => args.output.json,
             Self::Unload(args) => args.output.json,
             Self::List(args) => args.output.json,
             Self::Diff(args) => args.output.json,
@@ -417,6 +434,19 @@ fn interval(text: &str) -> Result<Duration, String> {
     match text.parse::<f64>() {
         Ok(seconds) if (0.1..=3600.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
         _ => Err("a number of seconds from 0.1 to 3600 is expected".into()),
+    }
+}
+
+/// A number with s, m or h; without, seconds.
+fn time(text: &str) -> Result<Duration, String> {
+    let units = [('s', 1), ('m', 60), ('h', 3600)];
+    let (number, unit) = units
+        .into_iter()
+        .find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, seconds)))
+        .unwrap_or((text, 1));
+    match number.parse::<u64>().ok().and_then(|n| n.checked_mul(unit)) {
+        Some(seconds) if (1..=86_400).contains(&seconds) => Ok(Duration::from_secs(seconds)),
+        _ => Err("a time from 1s to 24h is expected, as 60s or 5m".into()),
     }
 }
 
@@ -492,6 +522,27 @@ mod tests {
         assert_eq!(user("0"), Ok(0));
         assert_eq!(user("root"), Ok(0));
         assert!(user("no such user").is_err());
+    }
+
+    #[test]
+    fn times() {
+        for (text, seconds) in [("1", 1), ("60s", 60), ("5m", 300), ("24h", 86_400)] {
+            assert_eq!(time(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for wrong in [
+            "",
+            "s",
+            "0",
+            "0s",
+            "-1s",
+            "1.5s",
+            "25h",
+            "1d",
+            "1 s",
+            "18446744073709551615h",
+        ] {
+            assert!(time(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -155,7 +155,8 @@ fn status_json() {
         "hooks": 4, "hooks_attached": 2, "programs": 3,
         "audit": { "written": 12, "disabled": 0, "lost_backlog": 2, "lost_keys": 1 },
         "sealed": false,
-        "policy": { "generation": null, "rules": 0, "hooks": 0, "damaged": [], "ended": [] },
+        "policy": { "generation": null, "rules": 0, "hooks": 0, "damaged": [], "ended": [],
+            "provisional": null },
         "self_test": {
             "result": "not-run", "hook": "task_getpgid",
             "before": null, "attached": null, "after": null,
@@ -602,6 +603,7 @@ fn man_pages() {
         "blobs-release",
         "check",
         "completions",
+        "confirm",
         "diff",
         "exec",
         "hooks",

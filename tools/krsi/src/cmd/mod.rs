@@ -34,6 +34,7 @@ pub fn run(command: Command) -> Result<Exit> {
         Command::Check(args) => return check::run(&args),
         Command::Rule(args) => return rule::run(&args),
         Command::Load(args) => return policy::load(&args),
+        Command::Confirm(args) => return policy::confirm(&args),
         Command::Unload(args) => return policy::unload(&args),
         Command::List(args) => return policy::list(&args),
         Command::Diff(args) => return diff::run(&args),

@@ -9,7 +9,7 @@ use crate::{
         self,
         ast::Statement,
         expected,
-        load::{require_active, Counters, InForce, Store},
+        load::{require_active, Counters, InForce, Provisional, Store},
         lower::{lower_most, Lowered, Source, TOLERANT},
         system::Machine,
         SyntaxError,
@@ -144,6 +144,8 @@ pub fn refuse(errors: &[SyntaxError], json: bool) -> Result<Exit> {
 struct Loaded {
     /// Whether rules that deny were loaded to deny nothing.
     dry_run: bool,
+    /// After how many seconds the old rules return if these are not confirmed.
+    confirm_within: Option<u64>,
     rules: usize,
     hooks: Vec<&'static str>,
     notes: Vec<String>,
@@ -170,9 +172,10 @@ pub fn load(args: &cli::Load) -> Result<Exit> {
     if args.dry_run {
         lowered.on_trial();
     }
-    Store::open()?.replace(&lowered)?;
+    Store::open()?.replace(&lowered, args.confirm)?;
     let loaded = Loaded {
         dry_run: args.dry_run,
+        confirm_within: args.confirm.map(|time| time.as_secs()),
         rules: lowered.policy.rules.len(),
         hooks: lowered
             .policy
@@ -190,8 +193,11 @@ pub fn load(args: &cli::Load) -> Result<Exit> {
             0 => String::new(),
             number => format!("; lines left out: {number}"),
         };
+        let confirm = loaded.confirm_within.map_or(String::new(), |seconds| {
+            format!(" for {seconds} s; 'krsi confirm' keeps them")
+        });
         ui::print(&format!(
-            "{}: {} rules on {} hooks{left_out}.\n",
+            "{}: {} rules on {} hooks{left_out}{confirm}.\n",
             if loaded.dry_run {
                 "On trial, denying nothing"
             } else {
@@ -202,6 +208,31 @@ pub fn load(args: &cli::Load) -> Result<Exit> {
         ))?;
     }
     Ok(exit)
+}
+
+#[derive(Serialize)]
+struct Confirmed {
+    rules: usize,
+}
+
+pub fn confirm(args: &cli::Confirm) -> Result<Exit> {
+    require_active()?;
+    let rules = match Store::existing()? {
+        Some(store) => store.confirm()?,
+        None => None,
+    };
+    let rules = rules.ok_or_else(|| {
+        Error::new(
+            "there is no policy to confirm: none was loaded with --confirm, or its time is over",
+        )
+        .hint("krsi list shows the rules in force")
+    })?;
+    if args.output.json {
+        ui::json::print(&Confirmed { rules })?;
+    } else {
+        ui::print(&format!("Confirmed: {rules} rules.\n"))?;
+    }
+    Ok(Exit::Success)
 }
 
 #[derive(Serialize)]
@@ -235,6 +266,8 @@ pub fn unload(args: &cli::Unload) -> Result<Exit> {
 struct Listed<'a> {
     /// Null if there is no policy.
     generation: Option<u32>,
+    /// Null, or when the policy ends by itself.
+    provisional: Option<Provisional>,
     /// Hooks that do not ask the policy any more.
     damaged: &'a [String],
     /// What is easily misunderstood of rules that were added.
@@ -308,6 +341,7 @@ pub fn show(
     if json {
         ui::json::print(&Listed {
             generation: policy.map(|policy| policy.generation),
+            provisional: policy.and_then(|policy| policy.provisional),
             damaged,
             notes,
             rules,
@@ -319,6 +353,9 @@ pub fn show(
     }
     if let Some(ended) = policy.and_then(InForce::ended) {
         ui::warn(&ended);
+    }
+    if let Some(unconfirmed) = policy.and_then(InForce::unconfirmed) {
+        ui::warn(&unconfirmed);
     }
     if rules.is_empty() {
         ui::print("No rules\n")?;

@@ -30,6 +30,7 @@ pub fn run(args: &cli::Rule) -> Result<Exit> {
     if let Some(file) = file(&text, &args.words)? {
         return policy::load(&cli::Load {
             dry_run: false,
+            confirm: None,
             files: vec![file],
             output: cli::Output { json },
         });
@@ -72,7 +73,11 @@ pub fn run(args: &cli::Rule) -> Result<Exit> {
     // The lock is held from here on, so that no other change is lost.
     let store = Store::open()?;
     let mut all = match store.in_force()? {
-        Some(policy) => sources(&policy.description)?,
+        Some(policy) => match policy.unconfirmed() {
+            // What returns has to be what it was.
+            Some(unconfirmed) => return Err(Error::new(unconfirmed)),
+            None => sources(&policy.description)?,
+        },
         None => Vec::new(),
     };
     let before = lower(all.clone(), &Machine::new()).map(|lowered| lowered.notes);
@@ -93,7 +98,7 @@ pub fn run(args: &cli::Rule) -> Result<Exit> {
     if lowered.policy.rules.is_empty() {
         store.clear()?;
     } else {
-        store.replace(&lowered)?;
+        store.replace(&lowered, None)?;
     }
     if json {
         return policy::show(store.in_force()?.as_ref(), None, &notes, json);

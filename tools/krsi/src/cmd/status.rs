@@ -10,7 +10,7 @@ use crate::{
         securityfs::{Audit, Lsms, Securityfs},
         selftest::{self, Answers, Failure},
     },
-    rule::load::InForce,
+    rule::load::{InForce, Provisional},
     ui,
 };
 use rustix::{io::Errno, system};
@@ -67,6 +67,8 @@ struct Policy {
     damaged: Vec<String>,
     /// Numbers of rules about a cgroup that has ended.
     ended: Vec<usize>,
+    /// Null, or when the policy ends by itself.
+    provisional: Option<Provisional>,
 }
 
 #[derive(Debug, Serialize)]
@@ -269,6 +271,7 @@ impl Policy {
             hooks: policy.map_or(0, |policy| policy.hooks().len()) - damaged.len(),
             damaged,
             ended: policy.map_or(Vec::new(), |policy| policy.ended.clone()),
+            provisional: policy.and_then(|policy| policy.provisional),
         }
     }
 
@@ -283,6 +286,9 @@ impl Policy {
         }
         if !self.ended.is_empty() {
             let _ = write!(text, ", {} about a cgroup that has ended", self.ended.len());
+        }
+        if let Some(provisional) = &self.provisional {
+            let _ = write!(text, ", not confirmed: {}", provisional.text());
         }
         text
     }

@@ -19,6 +19,7 @@
 //! What is pinned, beneath /sys/fs/bpf/krsi/policy:
 //!
 //! - `active`: the map that has the generation, 0 for none;
+//! - `provisional`: the map that has deadlines, see [`provisional`];
 //! - `hooks/HOOK/programs`, `hooks/HOOK/link`: the array of programs, and the entry;
 //! - `generation-N/rules`, `counters`, `policy`: the maps of generation N that are read later.
 //!
@@ -34,6 +35,7 @@ use super::{
     parse,
     plan::{plan, Plan},
     policy::{Action, Policy},
+    provisional,
 };
 use crate::{
     error::{Error, Exit, Result},
@@ -58,6 +60,7 @@ use std::{
         unix::fs::{DirBuilderExt, MetadataExt},
     },
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 const ROOT: &str = "/sys/fs/bpf/krsi";
@@ -109,9 +112,30 @@ pub struct InForce {
     pub damaged: Vec<String>,
     /// Numbers of rules that test a cgroup which has ended: no task is in it, nor will be.
     pub ended: Vec<usize>,
+    /// If it ends by itself, when that is.
+    pub provisional: Option<Provisional>,
+}
+
+/// What becomes of a policy that nobody confirms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Provisional {
+    /// When the old policy returns.
+    pub seconds_left: u64,
+    /// How many rules that one has; 0 if there is none.
+    pub old_rules: usize,
 }
 
 impl InForce {
+    /// What is to be said of a policy that ends by itself.
+    pub fn unconfirmed(&self) -> Option<String> {
+        self.provisional.map(|provisional| {
+            format!(
+                "the policy is not confirmed: {}; 'krsi confirm' keeps it",
+                provisional.text()
+            )
+        })
+    }
+
     /// The hooks that its rules are about.
     pub fn hooks(&self) -> BTreeSet<String> {
         let rules = self.description.rules.iter();
@@ -145,11 +169,43 @@ impl InForce {
     }
 }
 
+impl Provisional {
+    /// What happens, and when.
+    pub fn text(&self) -> String {
+        let seconds = self.seconds_left;
+        match self.old_rules {
+            0 => format!("in {seconds} s no rules are in force"),
+            1 => format!("in {seconds} s the old policy of 1 rule returns"),
+            rules => format!("in {seconds} s the old policy of {rules} rules returns"),
+        }
+    }
+}
+
 /// The directory that has the policy, locked against other commands.
 pub struct Store {
     dir: PathBuf,
     active: Map,
+    /// None if an earlier version of the command has made the rest.
+    provisional: Option<Map>,
     _lock: File,
+}
+
+/// Which policies are loaded.
+struct State {
+    /// What `active` has.
+    word: u32,
+    /// The generation in force, 0 if none is.
+    generation: u32,
+    /// Its deadline and the old generation, if it is provisional.
+    provisional: Option<provisional::Entry>,
+}
+
+impl State {
+    /// The generations that have to stay loaded.
+    fn kept(&self) -> Vec<u32> {
+        let old = self.provisional.map(|entry| entry.old);
+        [self.generation].into_iter().chain(old).collect()
+    }
 }
 
 fn failed(action: &str, error: &io::Error) -> Error {
@@ -241,18 +297,62 @@ impl Store {
                 other => Map::new(other?),
             }
         };
-        let active = open().map_err(|error| failed("open the policy", &error))?;
+        let path = dir.join(provisional::MAP);
+        let open_provisional = || -> io::Result<Option<Map>> {
+            match bpf::pinned(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    // Programs on hooks do not know it then.
+                    if fs::read_dir(dir.join("hooks"))?.next().is_some() {
+                        return Ok(None);
+                    }
+                    let size = provisional::size(PLACES);
+                    let fd = bpf::create(&NewMap::single("krsi_provision", size))?;
+                    bpf::pin(&fd, &path)?;
+                    Map::new(fd).map(Some)
+                }
+                other => Map::new(other?).map(Some),
+            }
+        };
+        let maps = || Ok((open()?, open_provisional()?));
+        let (active, provisional) =
+            maps().map_err(|error: io::Error| failed("open the policy", &error))?;
         Ok(Self {
             dir,
             active,
+            provisional,
             _lock: lock,
         })
     }
 
-    /// The generation in force; 0 is none.
-    fn generation(&self) -> io::Result<u32> {
+    /// Reads what is loaded.
+    fn state(&self) -> io::Result<State> {
         let value = self.active.lookup(&0u32.to_ne_bytes())?.unwrap_or_default();
-        Ok(value.try_into().map_or(0, u32::from_ne_bytes))
+        let word = value.try_into().map_or(0, u32::from_ne_bytes);
+        let generation = word & !provisional::FLAG;
+        let mut state = State {
+            word,
+            generation,
+            provisional: None,
+        };
+        let map = self
+            .provisional
+            .as_ref()
+            .filter(|_| word & provisional::FLAG != 0);
+        if let Some(map) = map {
+            let entry = provisional::read(map, generation % PLACES)?;
+            let entry = entry.ok_or_else(|| io::Error::other("the deadline is missing"))?;
+            if entry.left(provisional::now()).is_some() {
+                state.provisional = Some(entry);
+            } else {
+                state.generation = entry.old;
+            }
+        }
+        Ok(state)
+    }
+
+    /// Writes the number that programs on hooks read.
+    fn set_active(&self, word: u32) -> io::Result<()> {
+        self.active.update(&0u32.to_ne_bytes(), &word.to_ne_bytes())
     }
 
     fn generation_dir(&self, generation: u32) -> PathBuf {
@@ -288,14 +388,28 @@ impl Store {
     /// What is in force.
     pub fn in_force(&self) -> Result<Option<InForce>> {
         let read = || -> io::Result<Option<InForce>> {
-            let generation = self.generation()?;
+            let State {
+                generation,
+                provisional,
+                ..
+            } = self.state()?;
             let dir = self.generation_dir(generation);
-            if generation == 0 || !dir.join("policy").exists() {
+            let Some(description) = self.description(generation)? else {
                 return Ok(None);
-            }
-            let policy = Map::new(bpf::pinned(&dir.join("policy"))?)?;
-            let text = policy.lookup(&0u32.to_ne_bytes())?.unwrap_or_default();
-            let description: Description = serde_json::from_slice(&text)?;
+            };
+            let provisional = match provisional {
+                Some(entry) => Some(Provisional {
+                    seconds_left: entry
+                        .left(provisional::now())
+                        .unwrap_or_default()
+                        .as_secs_f64()
+                        .ceil() as u64,
+                    old_rules: self
+                        .description(entry.old)?
+                        .map_or(0, |old| old.rules.len()),
+                }),
+                None => None,
+            };
             let counters = Map::new(bpf::pinned(&dir.join("counters"))?)?;
             let counters = (0..description.rules.len() as u32)
                 .map(|index| {
@@ -309,6 +423,7 @@ impl Store {
                 counters,
                 damaged: Vec::new(),
                 ended: Vec::new(),
+                provisional,
             };
             policy.ended = ended(&policy.description, cgroup::ids);
             for hook in policy.hooks() {
@@ -319,6 +434,17 @@ impl Store {
             Ok(Some(policy))
         };
         read().map_err(|error| failed("read the policy in force", &error))
+    }
+
+    /// What is said of a generation, if it is loaded.
+    fn description(&self, generation: u32) -> io::Result<Option<Description>> {
+        let path = self.generation_dir(generation).join("policy");
+        if generation == 0 || !path.exists() {
+            return Ok(None);
+        }
+        let policy = Map::new(bpf::pinned(&path)?)?;
+        let text = policy.lookup(&0u32.to_ne_bytes())?.unwrap_or_default();
+        Ok(serde_json::from_slice(&text)?)
     }
 
     /// Whether the hook has an entry, and that the program of the generation.
@@ -332,8 +458,9 @@ impl Store {
         Ok(program.is_some() && dir.join("link").exists())
     }
 
-    /// Puts a policy into force instead of the one that is.
-    pub fn replace(&self, lowered: &Lowered) -> Result {
+    /// Puts a policy into force instead of the one that is: for good, or only for the time that
+    /// is given, if [`Self::confirm`] is not called.
+    pub fn replace(&self, lowered: &Lowered, confirm_within: Option<Duration>) -> Result {
         require_active()?;
         expected::only_here(&self.links()?).map_err(|error| error.exit(Exit::Error))?;
         let kernel = Kernel::load().map_err(|error| failed("read the kernel's types", &error))?;
@@ -347,11 +474,24 @@ impl Store {
         })?;
         needs(&kernel, &lowered.policy, &plan)?;
 
-        let old = self
-            .generation()
+        if self.provisional.is_none() {
+            return Err(
+                Error::new("an earlier version of krsi has loaded the policy in force")
+                    .hint("krsi unload removes it; then load the new one"),
+            );
+        }
+        let state = self
+            .state()
             .map_err(|error| failed("read the policy in force", &error))?;
-        let new = after(old);
-        self.sweep(old)
+        // What returns: never a policy that was not confirmed.
+        let old = state
+            .provisional
+            .map_or(state.generation, |entry| entry.old);
+        let mut new = after(state.word & !provisional::FLAG);
+        while new % PLACES == old % PLACES {
+            new = after(new);
+        }
+        self.sweep(&state.kept())
             .map_err(|error| failed("remove what is left of an earlier command", &error))?;
         let mut made = Made {
             store: self,
@@ -360,30 +500,58 @@ impl Store {
             done: false,
         };
         made.load(&kernel, lowered, &plan, &programs)?;
-        made.publish()
+        let entry = confirm_within.map(|time| provisional::Entry {
+            deadline: provisional::now() + time,
+            old,
+        });
+        made.publish(entry)
             .map_err(|error| failed("put the policy into force", &error))?;
         drop(made);
-        if let Err(error) = expected::remember(lowered.policy.rules.len()) {
-            crate::ui::warn(&format!(
-                "krsi status will not miss the policy if its pins are removed: {error}"
-            ));
+        // One that ends by itself is not missed.
+        if entry.is_none() {
+            remember(lowered.policy.rules.len());
         }
         // The new one is in force; what this leaves, the next command removes.
-        let swept = bpf::wait_for_programs().and_then(|()| self.sweep(new));
+        let kept = [new].into_iter().chain(entry.map(|entry| entry.old));
+        let swept = bpf::wait_for_programs().and_then(|()| self.sweep(&kept.collect::<Vec<_>>()));
         if let Err(error) = swept {
             crate::ui::warn(&format!("something is left of the old policy: {error}"));
         }
         Ok(())
     }
 
+    /// Keeps a provisional policy, and gives the number of its rules. None if the policy in force
+    /// is not provisional, which may be because its time is over.
+    pub fn confirm(&self) -> Result<Option<usize>> {
+        let confirm = || -> io::Result<Option<usize>> {
+            let state = self.state()?;
+            if state.provisional.is_none() {
+                return Ok(None);
+            }
+            self.set_active(state.generation)?;
+            let rules = self.description(state.generation)?;
+            Ok(Some(rules.map_or(0, |description| description.rules.len())))
+        };
+        let rules = confirm().map_err(|error| failed("confirm the policy", &error))?;
+        if let Some(rules) = rules {
+            remember(rules);
+            let swept = self.state().and_then(|state| {
+                bpf::wait_for_programs().and_then(|()| self.sweep(&state.kept()))
+            });
+            if let Err(error) = swept {
+                crate::ui::warn(&format!("something is left of the old policy: {error}"));
+            }
+        }
+        Ok(rules)
+    }
+
     /// Removes the policy, and the note that there should be one; false if there was none.
     pub fn clear(&self) -> Result<bool> {
         let clear = || -> io::Result<bool> {
-            let was = self.generation()? != 0;
-            self.active
-                .update(&0u32.to_ne_bytes(), &0u32.to_ne_bytes())?;
+            let was = self.state()?.generation != 0;
+            self.set_active(0)?;
             bpf::wait_for_programs()?;
-            self.sweep(0)?;
+            self.sweep(&[])?;
             Ok(was)
         };
         let was = clear().map_err(|error| failed("remove the policy", &error))?;
@@ -391,9 +559,13 @@ impl Store {
         Ok(was)
     }
 
-    /// Removes whatever does not belong to `generation`.
-    fn sweep(&self, generation: u32) -> io::Result<()> {
-        let own = generation % PLACES;
+    /// Removes whatever does not belong to the generations.
+    fn sweep(&self, kept: &[u32]) -> io::Result<()> {
+        let own: Vec<u32> = kept.iter().map(|generation| generation % PLACES).collect();
+        let dirs: Vec<PathBuf> = kept
+            .iter()
+            .map(|generation| self.generation_dir(*generation))
+            .collect();
         for dir in self.entries()? {
             let programs = match bpf::pinned(&dir.join("programs")) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -401,10 +573,13 @@ impl Store {
             };
             let mut used = false;
             if let Some(programs) = programs {
-                for place in (0..PLACES).filter(|place| *place != own) {
-                    programs.delete(&place.to_ne_bytes())?;
+                for place in 0..PLACES {
+                    if own.contains(&place) {
+                        used |= programs.lookup(&place.to_ne_bytes())?.is_some();
+                    } else {
+                        programs.delete(&place.to_ne_bytes())?;
+                    }
                 }
-                used = programs.lookup(&own.to_ne_bytes())?.is_some();
             }
             if !used {
                 remove_entry(&dir)?;
@@ -413,10 +588,8 @@ impl Store {
         for entry in fs::read_dir(&self.dir)? {
             let entry = entry?;
             let name = entry.file_name();
-            let number = name
-                .to_str()
-                .and_then(|name| name.strip_prefix("generation-"));
-            if number.is_some_and(|number| generation == 0 || number != generation.to_string()) {
+            let is_policy = name.to_string_lossy().starts_with("generation-");
+            if is_policy && !dirs.contains(&entry.path()) {
                 remove_all(&entry.path())?;
             }
         }
@@ -526,8 +699,8 @@ struct Made<'a> {
 impl Drop for Made<'_> {
     fn drop(&mut self) {
         if !self.done {
-            let generation = self.store.generation();
-            if let Err(error) = generation.and_then(|old| self.store.sweep(old)) {
+            let state = self.store.state();
+            if let Err(error) = state.and_then(|state| self.store.sweep(&state.kept())) {
                 crate::ui::warn(&format!("something is left of the new policy: {error}"));
             }
         }
@@ -719,7 +892,7 @@ impl Made<'_> {
             name: expected::NAME,
             function,
             sleepable,
-            insns: &entry_program(&self.store.active, &array),
+            insns: &entry_program(self.store, &array),
         })
         .map_err(|error| rejected(hook, &error))?;
         let attach = || {
@@ -747,14 +920,17 @@ impl Made<'_> {
     }
 
     /// Puts it into force.
-    fn publish(&mut self) -> io::Result<()> {
-        let place = (self.generation % PLACES).to_ne_bytes();
+    fn publish(&mut self, entry: Option<provisional::Entry>) -> io::Result<()> {
+        let place = self.generation % PLACES;
         for (array, program) in &self.entries {
-            array.update(&place, &program.as_raw_fd().to_ne_bytes())?;
+            array.update(&place.to_ne_bytes(), &program.as_raw_fd().to_ne_bytes())?;
         }
-        self.store
-            .active
-            .update(&0u32.to_ne_bytes(), &self.generation.to_ne_bytes())?;
+        let mut word = self.generation;
+        if let (Some(entry), Some(map)) = (entry, &self.store.provisional) {
+            provisional::write(map, place, entry)?;
+            word |= provisional::FLAG;
+        }
+        self.store.set_active(word)?;
         self.done = true;
         Ok(())
     }
@@ -922,9 +1098,18 @@ fn fill(
     maps.values().try_for_each(Map::freeze)
 }
 
+/// Notes that a policy of so many rules is in force for good.
+fn remember(rules: usize) {
+    if let Err(error) = expected::remember(rules) {
+        crate::ui::warn(&format!(
+            "krsi status will not miss the policy if its pins are removed: {error}"
+        ));
+    }
+}
+
 /// The generation after this one, whose place is never that of 0.
 fn after(generation: u32) -> u32 {
-    let next = generation.wrapping_add(1);
+    let next = (generation + 1) & !provisional::FLAG;
     if next % PLACES == 0 {
         next + 1
     } else {
@@ -939,9 +1124,18 @@ fn entry_code() -> Code {
     let (context, active, generation, before) = (R(6), R(7), R(8), R(9));
     let mut asm = Asm::default();
     let none = asm.label();
+    // Where provisional generations are looked up, and where that goes on.
+    let mut rare = Vec::new();
+    let mut read = |asm: &mut Asm| {
+        let (look_up, known) = (asm.label(), asm.label());
+        asm.load(Size::U32, generation, active, 0);
+        asm.near_if(If::AnyBit, generation, provisional::FLAG as i32, look_up);
+        asm.place(known);
+        rare.push((look_up, known));
+    };
     asm.mov(context, R(1));
     asm.value(active, "active", 0);
-    asm.load(Size::U32, generation, active, 0);
+    read(&mut asm);
     for _ in 0..TRIES {
         asm.mov(R(1), context);
         asm.map(R(2), "programs");
@@ -950,7 +1144,7 @@ fn entry_code() -> Code {
         asm.helper(sys::BPF_FUNC_tail_call);
         // It has no program here.
         asm.mov(before, generation);
-        asm.load(Size::U32, generation, active, 0);
+        read(&mut asm);
         asm.near_if_reg(If::Equal, generation, before, none);
     }
     asm.set(R0, -EPERM);
@@ -958,15 +1152,20 @@ fn entry_code() -> Code {
     asm.place(none);
     asm.set(R0, 0);
     asm.exit();
+    for (look_up, known) in rare {
+        asm.place(look_up);
+        provisional::emit(&mut asm, generation, PLACES, known);
+    }
     asm.finish().expect("its jumps are near")
 }
 
-fn entry_program(active: &Map, array: &Map) -> Vec<Insn> {
+fn entry_program(store: &Store, array: &Map) -> Vec<Insn> {
     let code = entry_code();
     let mut insns = code.insns;
     for (at, symbol) in code.symbols {
-        let map = match symbol {
-            Symbol::Value(..) => active,
+        let map = match (symbol, &store.provisional) {
+            (Symbol::Value(name, _), Some(map)) if name == provisional::MAP => map,
+            (Symbol::Value(..), _) => &store.active,
             _ => array,
         };
         insns[at].set_imm(map.fd().as_raw_fd());
@@ -1082,11 +1281,12 @@ mod tests {
     #[test]
     fn generations_have_places_of_their_own() {
         assert_eq!((after(0), after(1), after(14)), (1, 2, 15));
-        assert_eq!((after(15), after(u32::MAX)), (17, 1));
-        let mut generation = u32::MAX - 1000;
+        assert_eq!((after(15), after(provisional::FLAG - 1)), (17, 1));
+        let mut generation = provisional::FLAG - 1000;
         for _ in 0..2000 {
             let next = after(generation);
             assert_ne!(next % PLACES, 0);
+            assert_eq!(next & provisional::FLAG, 0);
             assert_ne!(next % PLACES, generation % PLACES);
             generation = next;
         }

@@ -16,6 +16,7 @@
 //! - `plan`: how a hook's rules are looked for;
 //! - `asm`, `emit`: a plan becomes programs;
 //! - `load`: programs come into force;
+//! - `provisional`: policies that end by themselves unless they are confirmed;
 //! - `expected`: whether what was loaded is still in force, and nothing else;
 //! - `fuzz`: what no person would write, for tests.
 
@@ -41,6 +42,7 @@ pub mod notes;
 pub mod parse;
 pub mod plan;
 pub mod policy;
+mod provisional;
 pub mod recorded;
 mod syscalls;
 pub mod system;

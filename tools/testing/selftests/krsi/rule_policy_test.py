@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 import rule_test
 from ktap import equal, run_all, skip_all
@@ -30,7 +31,7 @@ def rules_in_force():
 
 
 def test_maps_are_frozen():
-    """All maps but the two by which krsi itself replaces a policy."""
+    """All maps but the three by which krsi itself replaces a policy."""
     rules = held() + f"-a deny,exit -S openat -F dir={FREE} -F exe=/none -F comm=none\n" \
         "-a deny,exit -S execve -F path=/none -F argv=x -F env[KRSI_A]=y\n" \
         "-a deny,exit -S connect -F raddr=192.0.2.1 -F rport=1\n"
@@ -39,7 +40,7 @@ def test_maps_are_frozen():
                                           capture_output=True, text=True).stdout)
         frozen = {one["name"]: one["frozen"] for one in shown
                   if one.get("name", "").startswith("krsi_")}
-        changing = {"krsi_active", "krsi_policy"}
+        changing = {"krsi_active", "krsi_policy", "krsi_provision"}
         assert {"krsi_rules", "krsi_counters", "krsi_exact64", "krsi_text"} <= set(frozen), frozen
         equal({name: is_frozen for name, is_frozen in frozen.items()
                if bool(is_frozen) == (name in changing)}, {})
@@ -234,6 +235,129 @@ def test_rules_on_trial():
             run("unload")
         # The option that stands for it: an error for what is none.
         load("-a always?,exit -F path=/x -F perm=w\n", status=ERROR)
+
+
+def provisional(rules, within="3s"):
+    """Loads rules that end, and returns when they have."""
+    told = run("load", "-", "--json", "--confirm", within, input=rules)
+    equal(told.returncode, SUCCESS, told.stderr)
+    return clock() + float(within.rstrip("s")) + 0.2
+
+
+def clock():
+    """The clock that the kernel compares."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def wait_until(moment):
+    while clock() < moment:
+        time.sleep(0.05)
+
+
+def unconfirmed():
+    return json.loads(run("list", "--json").stdout)["provisional"]
+
+
+def test_what_is_not_confirmed_ends():
+    """Even if the rules deny each system call that could bring the old ones back."""
+    locked = f"-a deny=EACCES,exit -F path={FREE}/file -F perm=w\n-a deny,exit -S bpf\n" \
+        "-a deny,exit -S execve\n"
+    with files(), policy(held()):
+        equal(write(HELD / "file"), errno.EPERM)
+        before = rule_test.counters()
+        end = provisional(locked)
+        equal((write(HELD / "file"), write(FREE / "file")), (0, errno.EACCES))
+        denied = rule_test.attempt(subprocess.run, ["/bin/true"], check=False)
+        wait_until(end)
+        equal(denied, errno.EPERM, "execve")
+        equal((write(HELD / "file"), write(FREE / "file")), (errno.EPERM, 0))
+        # It is the same policy, with its counters.
+        equal(rule_test.counters()[0][0], before[0][0] + 1)
+        equal(unconfirmed(), None)
+        told = run("confirm")
+        equal(told.returncode, ERROR)
+        assert "its time is over" in told.stderr, told.stderr
+        equal(run("status").returncode, SUCCESS)
+        # What is left of the other does not keep the next one out.
+        load(held().replace("deny", "deny=EBUSY"))
+        equal(write(HELD / "file"), errno.EBUSY)
+        equal(len(list(BPFFS.glob("generation-*"))), 1)
+        assert not (BPFFS / "hooks" / "bpf").exists()
+
+
+def test_what_is_confirmed_stays():
+    with files(), policy(RULE.format(path=FREE / "file", key="free")):
+        end = provisional(held())
+        left = unconfirmed()
+        assert 0 < left["seconds_left"] <= 3 and left["old_rules"] == 1, left
+        assert "not confirmed" in run("status").stdout
+        assert "krsi confirm" in run("list").stderr
+        # A change would make a policy of rules that are to end.
+        changed = run("rule", f"-w {FREE} -p x")
+        equal(changed.returncode, ERROR)
+        assert "not confirmed" in changed.stderr, changed.stderr
+        told = run("confirm", "--json")
+        equal((told.returncode, json.loads(told.stdout)["rules"]), (SUCCESS, 1), told.stderr)
+        equal(unconfirmed(), None)
+        wait_until(end)
+        equal((write(HELD / "file"), write(FREE / "file")), (errno.EPERM, 0))
+        equal(len(list(BPFFS.glob("generation-*"))), 1)
+        equal(run("confirm").returncode, ERROR)
+
+
+def test_nothing_follows_if_nothing_was_there():
+    with files():
+        end = provisional(held(), "2s")
+        equal(unconfirmed()["old_rules"], 0)
+        equal(write(HELD / "file"), errno.EPERM)
+        wait_until(end)
+        equal(write(HELD / "file"), 0)
+        equal(rules_in_force(), [])
+        # Nothing is missed.
+        for verb in ("status", "list"):
+            equal(run(verb).returncode, SUCCESS, verb)
+        provisional(held(), "60s")
+        equal(run("unload").returncode, SUCCESS)
+        equal((write(HELD / "file"), rules_in_force()), (0, []))
+        # Without --confirm, rules that end are replaced for good.
+        end = provisional(held(), "1s")
+        load(held())
+        wait_until(end)
+        equal((write(HELD / "file"), unconfirmed()), (errno.EPERM, None))
+        run("unload")
+
+
+def test_only_what_was_confirmed_returns():
+    """However many provisional policies come after each other."""
+    with files(), policy(held()):
+        for number in range(18):
+            provisional(RULE.format(path=FREE / "file", key=number), "60s")
+            equal((write(HELD / "file"), write(FREE / "file")), (0, errno.EPERM), number)
+            equal(unconfirmed()["old_rules"], 1)
+        end = provisional(RULE.format(path=FREE / "file", key="last"), "1s")
+        wait_until(end)
+        equal((write(HELD / "file"), write(FREE / "file")), (errno.EPERM, 0))
+        equal(rules_in_force(), [["held"]])
+    equal(list(BPFFS.glob("generation-*")), [])
+
+
+def test_each_call_is_decided_when_a_policy_ends():
+    """By one of two policies that both deny."""
+    with files(), policy(held()):
+        end = provisional(held().replace("deny", "deny=EACCES"), "2s")
+        verdicts = []
+        while clock() < end + 0.5:
+            verdicts.append(write(HELD / "file"))
+        equal(set(verdicts), {errno.EACCES, errno.EPERM})
+        equal(verdicts, sorted(verdicts, reverse=True), "each comes back")
+
+
+def test_wrong_times():
+    for within in ("0s", "25h", "soon"):
+        told = run("load", "-", "--confirm", within, input=held())
+        equal(told.returncode, 2, told.stderr)
+        assert "from 1s to 24h" in told.stderr, told.stderr
+    equal(rules_in_force(), [])
 
 
 def main():
