@@ -14,7 +14,7 @@ export MINUTES SEED START
 .DEFAULT_GOAL := help
 
 help:		## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 run:		## set up everything, boot KRSI and show a policy at work
 	@scripts/run.sh
@@ -56,6 +56,9 @@ fuzz: root	## give the compiler of rules what no person would write [MINUTES=10]
 fuzz-kernel: root ## random bpf(2) against a kernel with KASAN and lockdep [MINUTES=10] [SEED=n]; see scripts/fuzz_kernel.sh
 	@scripts/fuzz_kernel.sh
 
+test-upstream: root ## run Linux's own tests of LSM programs under `bpf` and `krsi`, and compare; see scripts/upstream.sh
+	@scripts/upstream.sh
+
 check: root	## check the style of everything: rustfmt, clippy, checkpatch, sparse, shellcheck
 	@scripts/check.sh
 
@@ -68,4 +71,4 @@ clean:		## remove what was built, keep the build root and the sources
 distclean: clean ## remove the build root, the kernel source and the caches too
 	@scripts/root.sh --remove
 
-.PHONY: help run test configs shell vm kernel root tools bench bench-rules bench-boot fuzz fuzz-kernel check series clean distclean
+.PHONY: help run test configs shell vm kernel root tools bench bench-rules bench-boot fuzz fuzz-kernel test-upstream check series clean distclean

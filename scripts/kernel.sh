@@ -11,6 +11,7 @@
 #	fuzz		KASAN and lockdep, for make fuzz-kernel
 #	without		no KRSI
 #	bench-boot	many boot programs
+#	upstream	what Linux's own tests ask for, for make test-upstream
 #
 # BOOT_PROGRAMS= names the boot programs to be part of it, as
 # CONFIG_SECURITY_KRSI_BOOT_PROGRAMS does, instead of those that the variant has.
@@ -28,7 +29,8 @@ case $variant in
 debug | kasan | kcsan | fuzz) fragments=(base.config krsi.config test.config "$variant.config") ;;
 bench-boot) fragments=(base.config krsi.config bench-boot.config) ;;
 without) fragments=(base.config) ;;
-*) die "there is no kernel '$variant': usage: kernel.sh [debug|kasan|kcsan|fuzz|without|bench-boot]" ;;
+upstream) fragments=(base.config krsi.config upstream.config) ;;
+*) die "there is no kernel '$variant': usage: kernel.sh [debug|kasan|kcsan|fuzz|without|bench-boot|upstream]" ;;
 esac
 
 "$TOP/scripts/source.sh"
@@ -45,6 +47,13 @@ if [ -n "${BOOT_PROGRAMS+set}" ] && [ "$variant" != without ]; then
 	fragments+=("${obj#"$TOP/"}/boot.config")
 fi
 
+# Of these, options may be lost: the tests skip what they then cannot test.
+asked=("${fragments[@]}")
+if [ "$variant" = upstream ]; then
+	fragments=(build/linux/tools/testing/selftests/{bpf,lsm,landlock,net/af_unix}/config
+		"${fragments[@]}")
+fi
+
 key=$(cd "$TOP" && cat "${fragments[@]}" Kconfig | sha256sum)
 if ! fresh "$obj/.krsi-config" "$key" || [ ! -f "$obj/.config" ]; then
 	stage "Configuring the kernel${variant:+ ($variant)}"
@@ -58,7 +67,7 @@ if ! fresh "$obj/.krsi-config" "$key" || [ ! -f "$obj/.config" ]; then
 		"$@" olddefconfig
 	' sh "$in_obj" "${#fragments[@]}" "${fragments[@]}" "${make[@]}"
 	# Kconfig drops an option silently when a dependency is missing.
-	lost=$(cd "$TOP" && cat "${fragments[@]}" |
+	lost=$(cd "$TOP" && cat "${asked[@]}" |
 		awk -F= '/^CONFIG_/ { v[$1] = $0 } END { for (k in v) print v[k] }' |
 		grep -vxFf "$obj/.config" || :)
 	[ -z "$lost" ] || die "the configuration lost $(echo "$lost" | tr '\n' ' '); a dependency is missing (see 'make -C build/linux rustavailable' for Rust)"
