@@ -189,6 +189,8 @@ pub enum Value {
     /// A name that stands for a number: a user, an errno, a machine.
     Name(String),
     Text(String),
+    /// What a text begins with.
+    Prefix(String),
     Permissions(Permissions),
 }
 

@@ -144,6 +144,12 @@ fn meet(how: How, values: &[String], than: How, others: &[String]) -> bool {
             (How::Exactly, How::Beneath) => beneath(value, other),
             (How::Beneath, How::Exactly) => beneath(other, value),
             (How::Beneath, How::Beneath) => beneath(value, other) || beneath(other, value),
+            (How::Exactly, How::Prefix) => value.starts_with(other),
+            (How::Prefix, How::Exactly) => other.starts_with(value),
+            // It may be more than what can be, of a directory.
+            (How::Prefix, _) | (_, How::Prefix) => {
+                value.starts_with(other) || other.starts_with(value)
+            }
         })
     })
 }
@@ -153,8 +159,13 @@ fn within(how: How, values: &[String], than: How, others: &[String]) -> bool {
     values.iter().all(|value| {
         others.iter().any(|other| match (how, than) {
             (How::Exactly, How::Exactly) => value == other,
-            (How::Beneath, How::Exactly) => false,
+            (How::Beneath | How::Prefix, How::Exactly) => false,
+            (How::Prefix, How::Beneath) => match value.strip_prefix(other.as_str()) {
+                Some(rest) => other == "/" || rest.starts_with('/'),
+                None => false,
+            },
             (_, How::Beneath) => beneath(value, other),
+            (_, How::Prefix) => value.starts_with(other),
         })
     })
 }
@@ -240,6 +251,7 @@ mod tests {
         use How::*;
         let path = |how, value, equal| text(Text::Path, how, value, equal);
         let comm = |value, equal| text(Text::Comm, Exactly, value, equal);
+        let begins = |value, equal| text(Text::Comm, Prefix, value, equal);
         for (tests, expected) in [
             ([path(Exactly, "/a", true), path(Exactly, "/b", true)], true),
             (
@@ -273,6 +285,22 @@ mod tests {
                 false,
             ),
             ([path(Beneath, "/a", true), path(Beneath, "/b", true)], true),
+            ([path(Prefix, "/ab", true), path(Prefix, "/a", true)], false),
+            ([path(Prefix, "/ab", true), path(Prefix, "/b", true)], true),
+            (
+                [path(Exactly, "/ab", true), path(Prefix, "/a", true)],
+                false,
+            ),
+            ([path(Exactly, "/a", true), path(Prefix, "/ab", true)], true),
+            (
+                [path(Beneath, "/a", true), path(Prefix, "/a/b", true)],
+                false,
+            ),
+            ([path(Beneath, "/a", true), path(Prefix, "/b", true)], true),
+            ([begins("ab", true), begins("a", false)], true),
+            ([begins("a", true), begins("ab", false)], false),
+            ([comm("ab", true), begins("a", false)], true),
+            ([begins("a", true), comm("a", false)], false),
             (
                 [path(Exactly, "/a", false), path(Exactly, "/b", false)],
                 false,

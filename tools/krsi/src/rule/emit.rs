@@ -121,6 +121,8 @@ mod slot {
 const PATH_SIZE: i32 = 4096;
 const PATH_FIRST: i32 = 256;
 const COMM_SIZE: i32 = 16;
+/// How much of a text is looked at for how it begins, with the rest of a key.
+const PREFIX_SIZE: i32 = 256;
 
 /// What making a text comes to.
 const NOT_YET: i32 = 0;
@@ -234,6 +236,7 @@ struct Emitter<'a> {
     /// How lenient the rules are that yield, the strictest first.
     yielding: BTreeSet<i32>,
     any_argument: Label,
+    any_argument_prefix: Label,
     /// In how many loops this is.
     loops: usize,
     programs: &'a mut Programs,
@@ -477,6 +480,7 @@ impl<'a> Emitter<'a> {
         doubted(&hook.branches, &BTreeSet::new(), &mut doubts);
         Ok(Self {
             any_argument: asm.label(),
+            any_argument_prefix: asm.label(),
             loops: 0,
             broken: asm.label(),
             out: asm.label(),
@@ -558,23 +562,29 @@ impl<'a> Emitter<'a> {
 
     /// How much of a text is kept.
     fn capacity(&self, made: &Made) -> i32 {
-        match made {
-            Made::Name(_) | Made::Other(Text::Path | Text::Exe | Text::ParentExe) => PATH_SIZE,
-            Made::Other(Text::Comm) => 64,
-            Made::Other(text) => {
-                let mut longest = 0;
-                each_branch(&self.hook.branches, &mut |branch| {
-                    if let Some(Step::Text {
-                        text: other, set, ..
-                    }) = &branch.step
-                    {
-                        if other == text {
-                            longest = longest.max(self.plan.sets.longest(*set));
-                        }
-                    }
-                });
-                class(longest) as i32
+        let (text, mut longest) = match made {
+            Made::Name(_) | Made::Other(Text::Path | Text::Exe | Text::ParentExe) => {
+                return PATH_SIZE
             }
+            Made::Other(text) => (text, 0),
+        };
+        let mut prefix = false;
+        each_branch(&self.hook.branches, &mut |branch| {
+            if let Some(Step::Text {
+                text: other, set, ..
+            }) = &branch.step
+            {
+                if other == text {
+                    longest = longest.max(self.plan.sets.longest(*set));
+                    prefix |= self.plan.sets.has_prefixes(*set);
+                }
+            }
+        });
+        let capacity = class(longest) as i32;
+        if prefix {
+            capacity.max(PREFIX_SIZE)
+        } else {
+            capacity
         }
     }
 
@@ -1584,7 +1594,7 @@ impl<'a> Emitter<'a> {
         fail: Label,
     ) {
         if *text == Text::AnyArgument {
-            return self.any_argument_step(set, decides, equal, branch, noted, fail);
+            return self.any_argument_step(how, set, decides, equal, branch, noted, fail);
         }
         let made = self.made_of(text);
         // Whether there is a text at all is in the stack; what is found in R9.
@@ -1621,6 +1631,11 @@ impl<'a> Emitter<'a> {
             match how {
                 How::Exactly => self.exactly(set, hit, next),
                 How::Beneath => self.beneath(hit, next),
+                How::Prefix => {
+                    self.prefix();
+                    self.asm.near_if(If::Equal, R0, 0, next);
+                    self.asm.jump(hit);
+                }
             }
             self.asm.place(hit);
             self.asm.load(Size::U32, R1, R0, 0);
@@ -1720,8 +1735,21 @@ impl<'a> Emitter<'a> {
         self.asm.jump(hit);
     }
 
+    /// R0 = the value of the longest beginning of the text in SLOT, or NULL. The map has no text
+    /// with a NUL, so what is after the end of the text does not matter.
+    fn prefix(&mut self) {
+        self.asm
+            .store_imm(Size::U32, SLOT, slot::PREFIX, 8 * (4 + BENEATH_SIZE as i32));
+        self.asm.map(R1, BENEATH);
+        self.asm.mov(R2, SLOT);
+        self.asm.add(R2, slot::PREFIX.into());
+        self.asm.helper(sys::BPF_FUNC_map_lookup_elem);
+    }
+
+    #[allow(clippy::too_many_arguments)]
     fn any_argument_step(
         &mut self,
+        how: How,
         set: u32,
         decides: bool,
         equal: bool,
@@ -1736,7 +1764,11 @@ impl<'a> Emitter<'a> {
         self.asm.mov(R1, CTX);
         self.asm.mov(R2, SLOT);
         self.asm.mov(R3, STATE_R);
-        let function = self.any_argument;
+        let function = if how == How::Prefix {
+            self.any_argument_prefix
+        } else {
+            self.any_argument
+        };
         self.asm.call(function);
         self.asm.near_if(If::Equal, R0, FAILED, failed);
         let wanted = if equal { THERE } else { ABSENT };
@@ -1999,10 +2031,12 @@ impl<'a> Emitter<'a> {
             self.status();
             self.no_more_than(FUNCTION_CONDITIONS, before);
         }
-        if self.asm.is_called(self.any_argument) {
-            let before = self.asm.conditions();
-            self.any_argument_function();
-            self.no_more_than(ANY_ARGUMENT_CONDITIONS, before);
+        for function in [self.any_argument, self.any_argument_prefix] {
+            if self.asm.is_called(function) {
+                let before = self.asm.conditions();
+                self.any_argument_function(function);
+                self.no_more_than(ANY_ARGUMENT_CONDITIONS, before);
+            }
         }
         Ok(())
     }
@@ -2129,10 +2163,9 @@ impl<'a> Emitter<'a> {
         Ok(())
     }
 
-    /// Whether an argument is in the set that the slot names, and the least that is found for all
-    /// of them: R1 is the context, R2 the slot, R3 the state; R0 is THERE, ABSENT, or FAILED.
-    fn any_argument_function(&mut self) {
-        let function = self.any_argument;
+    /// Whether an argument is in the set that the slot names, or begins with one of it, and the
+    /// least that is found for all of them: R1 is the context, R2 the slot, R3 the state; R0 is THERE, ABSENT, or FAILED.
+    fn any_argument_function(&mut self, function: Label) {
         let made = Made::Other(Text::AnyArgument);
         let capacity = self.capacity(&made);
         let labels: [Label; 7] = std::array::from_fn(|_| self.asm.label());
@@ -2154,27 +2187,11 @@ impl<'a> Emitter<'a> {
         self.asm.set(R4, capacity);
         self.asm.kfunc("krsi_bprm_arg");
         self.asm.near_if(If::LessSigned, R0, 0, error);
-        self.asm.near_if(If::Greater, R0, capacity, next);
-        // All values are in maps of the class of the longest or a smaller one.
-        for (number, (size, map)) in CLASSES.iter().enumerate() {
-            if *size as i32 > capacity {
-                break;
-            }
-            let other = self.asm.label();
-            self.asm.mov(R9, R0);
-            self.asm.near_if(If::Greater, R0, *size as i32, other);
-            if number > 0 {
-                let below = CLASSES[number - 1].0 as i32;
-                self.asm.near_if(If::LessOrEqual, R0, below, other);
-            }
-            self.asm.map(R1, map);
-            self.asm.mov(R2, SLOT);
-            self.asm.add(R2, slot::SET.into());
-            self.asm.helper(sys::BPF_FUNC_map_lookup_elem);
+        if function == self.any_argument_prefix {
+            self.prefix();
             self.asm.near_if(If::NotEqual, R0, 0, found);
-            self.asm.jump(next);
-            self.asm.place(other);
-            self.asm.mov(R0, R9);
+        } else {
+            self.find_whole_argument(capacity, found, next);
         }
         self.asm.jump(next);
         self.asm.place(found);
@@ -2202,6 +2219,32 @@ impl<'a> Emitter<'a> {
         self.asm.place(absent);
         self.asm.set(R0, ABSENT);
         self.asm.exit();
+    }
+
+    /// R0 has the length of an argument, and is the value of the whole of it afterwards, where it
+    /// goes to `found`. All values are in maps of the class of the longest or a smaller one.
+    fn find_whole_argument(&mut self, capacity: i32, found: Label, next: Label) {
+        self.asm.near_if(If::Greater, R0, capacity, next);
+        for (number, (size, map)) in CLASSES.iter().enumerate() {
+            if *size as i32 > capacity {
+                break;
+            }
+            let other = self.asm.label();
+            self.asm.mov(R9, R0);
+            self.asm.near_if(If::Greater, R0, *size as i32, other);
+            if number > 0 {
+                let below = CLASSES[number - 1].0 as i32;
+                self.asm.near_if(If::LessOrEqual, R0, below, other);
+            }
+            self.asm.map(R1, map);
+            self.asm.mov(R2, SLOT);
+            self.asm.add(R2, slot::SET.into());
+            self.asm.helper(sys::BPF_FUNC_map_lookup_elem);
+            self.asm.near_if(If::NotEqual, R0, 0, found);
+            self.asm.jump(next);
+            self.asm.place(other);
+            self.asm.mov(R0, R9);
+        }
     }
 }
 

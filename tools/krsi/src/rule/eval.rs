@@ -503,6 +503,7 @@ fn answer(test: &Test, hook: &Hook, event: &Event, system: &dyn System) -> Answe
                     values.iter().any(|value| match how {
                         How::Exactly => text == value,
                         How::Beneath => beneath(text, value),
+                        How::Prefix => text.starts_with(value.as_str()),
                     })
                 };
                 if event.is_untrusted(text) && !*equal {
@@ -607,7 +608,7 @@ pub fn say(test: &Test) -> String {
             equal,
         } => {
             let field = match (text, how) {
-                (Text::Path, How::Exactly) => "path".to_string(),
+                (Text::Path, How::Exactly | How::Prefix) => "path".to_string(),
                 (Text::Path, How::Beneath) => "dir".into(),
                 (Text::Exe, _) => "exe".into(),
                 (Text::ParentExe, _) => "pexe".into(),
@@ -616,7 +617,12 @@ pub fn say(test: &Test) -> String {
                 (Text::AnyArgument, _) => "argv".into(),
                 (Text::Environment(name), _) => format!("env[{name}]"),
             };
-            format!("{field}{}{}", sign(*equal), values.join("|"))
+            let sign = match (how, equal) {
+                (How::Prefix, true) => "^=",
+                (How::Prefix, false) => "!^=",
+                _ => sign(*equal),
+            };
+            format!("{field}{sign}{}", values.join("|"))
         }
         Test::Address {
             network,

@@ -71,6 +71,8 @@ pub const FILE_TYPES: &[(&str, u64)] = &[
 pub enum Ops {
     /// = and !=
     Equality,
+    /// and ^= !^=
+    Text,
     /// and < <= > >=
     Order,
     /// and & &=
@@ -81,7 +83,9 @@ impl Ops {
     pub fn allow(self, op: Op) -> bool {
         match op {
             Op::Equal | Op::NotEqual => true,
-            Op::Less | Op::LessOrEqual | Op::Greater | Op::GreaterOrEqual => self != Self::Equality,
+            Op::Less | Op::LessOrEqual | Op::Greater | Op::GreaterOrEqual => {
+                matches!(self, Self::Order | Self::All)
+            }
             Op::AnyBit | Op::AllBits => self == Self::All,
         }
     }
@@ -89,6 +93,7 @@ impl Ops {
     pub fn form(self) -> &'static str {
         match self {
             Self::Equality => "= or !=",
+            Self::Text => "=, !=, ^= or !^=",
             Self::Order => "=, !=, <, <=, > or >=",
             Self::All => "=, !=, <, <=, >, >=, & or &=",
         }
@@ -121,7 +126,7 @@ pub const FIELDS: &[Facts] = &[
     field("dir", Kind::Path, Ops::Equality),
     field("egid", Kind::Id, Ops::Order),
     field("euid", Kind::Id, Ops::Order),
-    field("exe", Kind::Path, Ops::Equality),
+    field("exe", Kind::Path, Ops::Text),
     field("exit", Kind::Exit, Ops::Order),
     field("filetype", Kind::FileType, Ops::Equality),
     field("fsgid", Kind::Id, Ops::Order),
@@ -140,7 +145,7 @@ pub const FIELDS: &[Facts] = &[
     field("obj_type", Kind::Text, Ops::Equality),
     field("obj_uid", Kind::Id, Ops::Order),
     field("obj_user", Kind::Text, Ops::Equality),
-    field("path", Kind::Path, Ops::Equality),
+    field("path", Kind::Path, Ops::Text),
     field("perm", Kind::Permissions, Ops::Equality),
     field("pers", Kind::Number, Ops::All),
     field("pid", Kind::Number, Ops::Order),
@@ -157,11 +162,11 @@ pub const FIELDS: &[Facts] = &[
     field("suid", Kind::Id, Ops::Order),
     field("uid", Kind::Id, Ops::Order),
     // KRSI's.
-    field("argv", Kind::Text, Ops::Equality),
+    field("argv", Kind::Text, Ops::Text),
     field("cgroup", Kind::Path, Ops::Equality),
-    field("comm", Kind::Text, Ops::Equality),
+    field("comm", Kind::Text, Ops::Text),
     field("container", Kind::Text, Ops::Equality),
-    field("pexe", Kind::Path, Ops::Equality),
+    field("pexe", Kind::Path, Ops::Text),
     field("raddr", Kind::Address, Ops::Equality),
     field("rport", Kind::Port, Ops::Order),
 ];

@@ -816,7 +816,7 @@ impl Made<'_> {
             sys::BPF_MAP_TYPE_LPM_TRIE,
             4 + 4 + emit::BENEATH_SIZE,
             4,
-            plan.sets.beneath.len(),
+            plan.sets.beneath.len() + plan.sets.prefixes.len(),
             sys::BPF_F_NO_PREALLOC,
         )?;
         make(
@@ -1068,6 +1068,12 @@ pub(super) fn contents(policy: &Policy, plan: &Plan) -> Vec<(&'static str, Vec<u
         let bits = 8 * (4 + path.len() as u32);
         let mut key = bits.to_ne_bytes().to_vec();
         key.extend(self::key(*set, &path, emit::BENEATH_SIZE));
+        contents.push((emit::BENEATH, key, rank(*index)));
+    }
+    for ((set, text), index) in &plan.sets.prefixes {
+        let bits = 8 * (4 + text.len() as u32);
+        let mut key = bits.to_ne_bytes().to_vec();
+        key.extend(self::key(*set, text, emit::BENEATH_SIZE));
         contents.push((emit::BENEATH, key, rank(*index)));
     }
     for ((set, network, bits), index) in &plan.sets.networks {

@@ -732,6 +732,26 @@ fn apply(
                 .find(|(kind, _)| kind == name)
                 .map_or(0, |(_, bits)| *bits),
         },
+        (field, Value::Prefix(value)) => {
+            let text = match field {
+                Field::Named("path") => Text::Path,
+                Field::Named("exe") => Text::Exe,
+                Field::Named("pexe") => Text::ParentExe,
+                Field::Named("comm") => Text::Comm,
+                Field::Argument { argv } => Text::Argument(*argv),
+                Field::Environment { env } => Text::Environment(variable(env, at)?),
+                _ => Text::AnyArgument,
+            };
+            if text == Text::Comm {
+                check_comm(value, at)?;
+            }
+            Test::Text {
+                text,
+                how: How::Prefix,
+                values: vec![value.clone()],
+                equal,
+            }
+        }
         (Field::Named("path"), Value::Text(path)) => {
             text(Text::Path, How::Exactly, path, equal, system)
         }
@@ -745,10 +765,7 @@ fn apply(
             text(Text::ParentExe, How::Exactly, path, equal, system)
         }
         (Field::Named("comm"), Value::Text(comm)) => {
-            if comm.len() > COMM_MAX {
-                let expected = format!("at most {COMM_MAX} bytes: Linux keeps no more");
-                return Err(Wrong::new(at, "this name is too long", expected));
-            }
+            check_comm(comm, at)?;
             exactly(Text::Comm, comm, equal, at)?
         }
         (Field::Named("argv"), Value::Text(value)) => exactly(Text::AnyArgument, value, equal, at)?,
@@ -756,10 +773,7 @@ fn apply(
             exactly(Text::Argument(*argv), value, equal, at)?
         }
         (Field::Environment { env }, Value::Text(value)) => {
-            if env.len() > 255 {
-                return Err(Wrong::new(at, "this name is too long", "at most 255 bytes"));
-            }
-            exactly(Text::Environment(env.clone()), value, equal, at)?
+            exactly(Text::Environment(variable(env, at)?), value, equal, at)?
         }
         (Field::Named("cgroup"), Value::Text(path)) => {
             let Some((depth, id)) = system.cgroup(path) else {
@@ -873,6 +887,22 @@ fn named(id: Option<u32>, name: &str, kind: &str, at: Span) -> Lowering<u64> {
             ),
         )
     })
+}
+
+fn check_comm(comm: &str, at: Span) -> Lowering<()> {
+    if comm.len() > COMM_MAX {
+        let expected = format!("at most {COMM_MAX} bytes: Linux keeps no more");
+        return Err(Wrong::new(at, "this name is too long", expected));
+    }
+    Ok(())
+}
+
+/// The name of a variable.
+fn variable(name: &str, at: Span) -> Lowering<String> {
+    if name.len() > 255 {
+        return Err(Wrong::new(at, "this name is too long", "at most 255 bytes"));
+    }
+    Ok(name.into())
 }
 
 fn exactly(text: Text, value: &str, equal: bool, at: Span) -> Lowering<Test> {

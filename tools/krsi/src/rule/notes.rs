@@ -418,13 +418,21 @@ fn argument(subject: &Subject<'_>) -> Option<String> {
     if !denies(subject.rule) {
         return None;
     }
-    find_text(subject.rule, |text, _, equal| {
-        let others = *text == Text::AnyArgument || matches!(text, Text::Argument(1..));
-        others && equal
+    tests(subject.rule).find(|test| {
+        matches!(
+            test,
+            Test::Text {
+                text: Text::AnyArgument | Text::Argument(1..),
+                how: How::Exactly,
+                equal: true,
+                ..
+            }
+        )
     })?;
     Some(
         "whole arguments are compared: many programs also take a value that is glued to its \
-         option, such as -mMODULE, or an option that is written in another way"
+         option, such as -mMODULE, which argv^=-m matches, or an option that is written in \
+         another way"
             .into(),
     )
 }

@@ -17,6 +17,8 @@ use std::net::IpAddr;
 
 /// How much the kernel takes: AUDIT_MAX_KEY_LEN, AUDIT_MAX_FIELDS, PATH_MAX.
 const KEY_MAX: usize = 256;
+/// The longest beginning of a text that programs look for.
+const PREFIX_MAX: usize = 251;
 const CONDITIONS_MAX: usize = 64;
 const PATH_MAX: usize = 4096;
 
@@ -562,22 +564,31 @@ fn syscalls(word: &Word) -> Parsed<(Vec<String>, Vec<Span>)> {
     Ok((names, spans))
 }
 
-/// `field op value`, split: the field, the operator, and where the rest begins.
-fn split(word: &Word) -> Parsed<(String, Op, usize)> {
+/// `field op value`, split: the field, the operator, whether it is about how a text begins, and
+/// where the rest begins.
+fn split(word: &Word) -> Parsed<(String, Op, bool, usize)> {
     let chars: Vec<char> = word.text().chars().collect();
     // What is in brackets belongs to the field.
     let mut bracket = false;
     let start = chars.iter().position(|c| {
         bracket = (bracket || *c == '[') && *c != ']';
-        !bracket && "=!<>&".contains(*c)
+        !bracket && "=!<>&^".contains(*c)
     });
     let Some(start) = start else {
         return Err(Wrong::new(
             word.span(),
             "there is no operator",
-            "a field, one of = != < <= > >= & &=, and a value",
+            "a field, one of = != < <= > >= & &= ^= !^=, and a value",
         ));
     };
+    let prefix = ["^=", "!^="]
+        .iter()
+        .position(|op| chars[start..].starts_with(&op.chars().collect::<Vec<_>>()));
+    if let Some(negated) = prefix {
+        let op = [Op::Equal, Op::NotEqual][negated];
+        let field = chars[..start].iter().collect();
+        return Ok((field, op, true, start + 2 + negated));
+    }
     let (op, width) = match (chars[start], chars.get(start + 1)) {
         ('=', _) => (Op::Equal, 1),
         ('!', Some('=')) => (Op::NotEqual, 2),
@@ -596,12 +607,12 @@ fn split(word: &Word) -> Parsed<(String, Op, usize)> {
             ));
         }
     };
-    Ok((chars[..start].iter().collect(), op, start + width))
+    Ok((chars[..start].iter().collect(), op, false, start + width))
 }
 
 /// `-F field op value`
 fn test(word: &Word) -> Parsed<(Field, Op, Value)> {
-    let (name, op, rest) = split(word)?;
+    let (name, op, prefix, rest) = split(word)?;
     let length = name.chars().count();
     let (field, kind, ops) = field(&name, word.part(0, length))?;
     // A key is given to a rule, it tests nothing.
@@ -612,7 +623,7 @@ fn test(word: &Word) -> Parsed<(Field, Op, Value)> {
             "=",
         ));
     }
-    if !ops.allow(op) {
+    if !ops.allow(op) || prefix && ops != Ops::Text {
         let message = format!("{name} has no such operator");
         return Err(Wrong::new(word.part(length, rest), message, ops.form()));
     }
@@ -627,6 +638,8 @@ fn test(word: &Word) -> Parsed<(Field, Op, Value)> {
     }
     let value = if name == "key" {
         Value::Text(key(&text, at)?)
+    } else if prefix {
+        Value::Prefix(begins(kind, &text, at)?)
     } else {
         value(kind, &name, &text, at)?
     };
@@ -635,7 +648,7 @@ fn test(word: &Word) -> Parsed<(Field, Op, Value)> {
 
 /// `-C field op field`
 fn compare(word: &Word) -> Parsed<Condition> {
-    let (name, op, rest) = split(word)?;
+    let (name, op, prefix, rest) = split(word)?;
     let length = name.chars().count();
     let with: String = word.text().chars().skip(rest).collect();
     let names = field::comparable(&name);
@@ -645,7 +658,7 @@ fn compare(word: &Word) -> Parsed<Condition> {
         let message = format!("-C does not compare '{name}'");
         return Err(Wrong::new(word.part(0, length), message, users));
     }
-    if !Ops::Equality.allow(op) {
+    if prefix || !Ops::Equality.allow(op) {
         let at = word.part(length, rest);
         return Err(Wrong::new(
             at,
@@ -682,7 +695,7 @@ fn field(name: &str, at: Span) -> Parsed<(Field, Kind, Ops)> {
             let message = format!("'{number}' is no number of an argument");
             return Err(Wrong::new(at, message, "a number from 0, such as argv[1]"));
         };
-        return Ok((Field::Argument { argv }, Kind::Text, Ops::Equality));
+        return Ok((Field::Argument { argv }, Kind::Text, Ops::Text));
     }
     if let Some(variable) = inner("env[") {
         if variable.is_empty() || variable.contains('=') {
@@ -690,7 +703,7 @@ fn field(name: &str, at: Span) -> Parsed<(Field, Kind, Ops)> {
             return Err(Wrong::new(at, message, "a name, such as env[LD_PRELOAD]"));
         }
         let env = variable.into();
-        return Ok((Field::Environment { env }, Kind::Text, Ops::Equality));
+        return Ok((Field::Environment { env }, Kind::Text, Ops::Text));
     }
     if let Some(slot) = inner("label[") {
         let label = label(slot).ok_or_else(|| {
@@ -868,6 +881,18 @@ fn path(text: &str, at: Span) -> Parsed<String> {
         return Ok(text.into());
     };
     Err(Wrong::new(at, message, Kind::Path.form()))
+}
+
+/// What a text begins with.
+fn begins(kind: Kind, text: &str, at: Span) -> Parsed<String> {
+    if text.len() > PREFIX_MAX {
+        let expected = format!("at most {PREFIX_MAX} bytes, which is what programs compare");
+        return Err(Wrong::new(at, "this beginning is too long", expected));
+    }
+    if kind == Kind::Path {
+        return path(text, at);
+    }
+    Ok(text.into())
 }
 
 fn key(text: &str, at: Span) -> Parsed<String> {

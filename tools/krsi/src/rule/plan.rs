@@ -22,6 +22,7 @@ pub type Index = u32;
 pub struct Sets {
     pub exact: BTreeMap<(u32, String), Index>,
     pub beneath: BTreeMap<(u32, String), Index>,
+    pub prefixes: BTreeMap<(u32, String), Index>,
     pub networks: BTreeMap<(u32, u128, u8), Index>,
     count: u32,
 }
@@ -61,6 +62,28 @@ impl Sets {
                 }
             }
         }
+        self.inherit_prefixes();
+    }
+
+    /// The same for what texts begin with.
+    fn inherit_prefixes(&mut self) {
+        let entries: Vec<_> = self.prefixes.keys().cloned().collect();
+        for (set, text) in entries {
+            let shorter = text.char_indices().skip(1).filter_map(|(end, _)| {
+                let key = (set, text[..end].to_string());
+                self.prefixes.get(&key).copied()
+            });
+            let least = shorter.min();
+            if let (Some(least), Some(own)) = (least, self.prefixes.get_mut(&(set, text))) {
+                *own = least.min(*own);
+            }
+        }
+    }
+
+    /// Whether a set has what texts begin with.
+    pub fn has_prefixes(&self, set: u32) -> bool {
+        let mut texts = self.prefixes.range((set, String::new())..);
+        texts.next().is_some_and(|((other, _), _)| *other == set)
     }
 }
 
@@ -201,7 +224,7 @@ fn cost(test: &Test) -> u32 {
         Test::OneOf { .. } => 1,
         Test::Address { .. } => 2,
         Test::Text { text, how, .. } => {
-            let lookup = u32::from(*how == How::Beneath);
+            let lookup = u32::from(*how != How::Exactly);
             lookup
                 + match text {
                     Text::Comm => 3,
@@ -461,6 +484,7 @@ fn add_text(sets: &mut Sets, how: How, set: u32, value: &str, index: Index) {
     let map = match how {
         How::Exactly => &mut sets.exact,
         How::Beneath => &mut sets.beneath,
+        How::Prefix => &mut sets.prefixes,
     };
     map.entry((set, value.into())).or_insert(index);
 }
@@ -655,6 +679,34 @@ mod tests {
             .collect();
         assert_eq!(found, [("/a", 1), ("/a/b", 0), ("/a/b/c", 0), ("/a/x", 1)]);
         assert_eq!(plan.hooks[0].first_denial, Some(0));
+    }
+
+    #[test]
+    fn the_first_of_nested_beginnings_decides() {
+        let rules = ["--abc", "--ab", "--abd", "--ä", "--"].map(|value| {
+            let test = Test::Text {
+                text: Text::AnyArgument,
+                how: How::Prefix,
+                values: vec![value.into()],
+                equal: true,
+            };
+            (Action::Deny(1), vec![test])
+        });
+        let plan = plan(&policy(rules.to_vec()));
+        let found: Vec<_> = plan
+            .sets
+            .prefixes
+            .iter()
+            .map(|((_, text), index)| (text.as_str(), *index))
+            .collect();
+        let expected = [
+            ("--", 4),
+            ("--ab", 1),
+            ("--abc", 0),
+            ("--abd", 1),
+            ("--ä", 3),
+        ];
+        assert_eq!(found, expected);
     }
 
     fn each_leaf(branches: &[Branch], visit: &mut dyn FnMut(&Branch)) {

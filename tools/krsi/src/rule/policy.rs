@@ -83,6 +83,8 @@ pub enum How {
     Exactly,
     /// It, or beneath it.
     Beneath,
+    /// The text begins with it.
+    Prefix,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -149,6 +149,47 @@ def test_any_argument():
         equal(execute("/bin/true", "--other"), -errno.EPERM)
 
 
+def test_how_texts_begin():
+    true = "-S execve -F path=/bin/true -F"
+    rules = f"-a deny,exit {true} argv^=-R\n" \
+            f"-a deny=EACCES,exit {true} argv[1]^=-mhttp\n" \
+            f"-a deny=EBUSY,exit {true} env[KRSI_A]^=http:\n" \
+            f"-a deny=ENOENT,exit {true} argv[2]!^=--\n" \
+            f"-a deny=EBUSY,exit -S openat -F path^={HELD}/fi -F comm^=krsi-b\n" \
+            f"-a deny=EACCES,exit -S openat -F path^={HELD}/fil -F exe^=/usr/bin/pyth\n"
+    comm = pathlib.Path("/proc/self/comm")
+    before = comm.read_text()
+    with files(), policy(rules):
+        for argv, verdict in (
+                (["-R8080:host:80"], errno.EPERM), (["-R"], errno.EPERM),
+                (["a"] * 50 + ["-Rx"], errno.EPERM), (["a", "-R" + "x" * 10000], errno.EPERM),
+                (["x-R"], 0), (["-"], 0), ([""], 0),
+                (["-mhttp.server"], errno.EACCES), (["x", "--", "-mhttp"], 0), (["-mhtt"], 0),
+                (["x", "--y"], 0), (["x", "-y"], errno.ENOENT), (["x", ""], errno.ENOENT)):
+            equal(execute("/bin/true", *argv, env={}), -verdict, str(argv)[:80])
+        for value, verdict in (("http://x", errno.EBUSY), ("http:", errno.EBUSY), ("http", 0),
+                               ("xhttp:", 0), ("", 0)):
+            equal(execute("/bin/true", env={"KRSI_A": value}), -verdict, value)
+        equal((read(HELD / "file"), read(HELD / "other")), (errno.EACCES, errno.ENOENT))
+        try:
+            comm.write_text("krsi-begin")
+            equal(read(HELD / "file"), errno.EBUSY)
+            comm.write_text("krsi-")
+            equal(read(HELD / "file"), errno.EACCES)
+        finally:
+            comm.write_text(before)
+    # Of beginnings of one text the first rule decides, whichever is longer.
+    for one, other in (("--ab", "--abc"), ("--abc", "--ab")):
+        with policy(f"-a deny=EBUSY,exit {true} argv^={one}\n"
+                    f"-a deny=EACCES,exit {true} argv^={other}\n"):
+            equal(execute("/bin/true", "--abcd"), -errno.EBUSY, one)
+            equal(execute("/bin/true", "--abx"),
+                  -errno.EBUSY if one == "--ab" else -errno.EACCES, one)
+    with policy(f"-a deny,exit {true} argv!^=--good\n"):
+        equal(execute("/bin/true", "--good=1"), 0)
+        equal(execute("/bin/true", "--goo"), -errno.EPERM)
+
+
 def test_arguments_of_a_script():
     with files():
         script = FREE / "script"

@@ -342,6 +342,9 @@ fn op(chance: &mut Chance, ops: field::Ops) -> &'static str {
         ("&", Op::AnyBit),
         ("&=", Op::AllBits),
     ];
+    if ops == field::Ops::Text && chance.one_in(3) || chance.one_in(400) {
+        return chance.pick(&["^=", "^=", "!^="]);
+    }
     if chance.one_in(2) {
         return "=";
     }
@@ -383,7 +386,7 @@ fn condition(chance: &mut Chance, hooks: &[&Hook], calls: bool) -> Option<String
             0 => format!("argv[{}]", chance.below(6)),
             _ => format!("env[{}]", chance.pick(&["A", "BC", "D_E", "ü"])),
         };
-        (name, Kind::Text, field::Ops::Equality)
+        (name, Kind::Text, field::Ops::Text)
     } else {
         let facts = chance.of(field::FIELDS);
         let known = hooks.iter().all(|hook| knows(hook, facts.name));
@@ -395,7 +398,13 @@ fn condition(chance: &mut Chance, hooks: &[&Hook], calls: bool) -> Option<String
     };
     let op = op(chance, ops);
     let op = if name == "perm" { "=" } else { op };
-    let value = value(chance, &name, kind);
+    let mut value = value(chance, &name, kind);
+    if op.ends_with("^=") {
+        let ends: Vec<_> = value.char_indices().map(|(end, _)| end).skip(1).collect();
+        if !ends.is_empty() && !chance.one_in(4) {
+            value.truncate(*chance.of(&ends));
+        }
+    }
     Some(format!(
         "-F {}",
         quoted(chance, &format!("{name}{op}{value}"))

@@ -166,6 +166,29 @@ fn operators() {
 }
 
 #[test]
+fn beginnings() {
+    for (text, field, op) in [
+        ("exe^=/usr/", Field::Named("exe"), Op::Equal),
+        ("exe!^=/usr/", Field::Named("exe"), Op::NotEqual),
+        ("argv[1]^=/usr/", Field::Argument { argv: 1 }, Op::Equal),
+        (
+            "env[A^]!^=/usr/",
+            Field::Environment { env: "A^".into() },
+            Op::NotEqual,
+        ),
+    ] {
+        let value = Value::Prefix("/usr/".into());
+        assert_eq!(condition(text), (field, op, value), "{text}");
+    }
+    // Elsewhere it is a letter like any other.
+    let value = Value::Text("^=x".into());
+    assert_eq!(
+        condition("comm=^=x"),
+        (Field::Named("comm"), Op::Equal, value)
+    );
+}
+
+#[test]
 fn values() {
     for (text, expected) in [
         ("a1=0x1f", Value::Number(31)),
