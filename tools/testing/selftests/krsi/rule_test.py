@@ -1348,7 +1348,8 @@ def test_directories_of_others():
                 path.chmod(0o700)
     equal([entry.name for entry in (BPFFS / "hooks").iterdir()], [])
     # A link to what somebody else has.
-    (BPFFS / "active").unlink()
+    for name in ("active", "provisional"):
+        (BPFFS / name).unlink()
     for path in (BPFFS / "hooks", BPFFS, top):
         path.rmdir()
     top.symlink_to(TOP)
