@@ -2164,7 +2164,8 @@ impl<'a> Emitter<'a> {
     }
 
     /// Whether an argument is in the set that the slot names, or begins with one of it, and the
-    /// least that is found for all of them: R1 is the context, R2 the slot, R3 the state; R0 is THERE, ABSENT, or FAILED.
+    /// least that is found for all of them: R1 is the context, R2 the slot, R3 the state; R0 is
+    /// THERE, ABSENT, or FAILED.
     fn any_argument_function(&mut self, function: Label) {
         let made = Made::Other(Text::AnyArgument);
         let capacity = self.capacity(&made);
