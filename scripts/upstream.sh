@@ -23,7 +23,7 @@ files=(test_lsm lsm_cgroup lsm_bdev signed_loader ksock token kernel_flag sock_x
 	rcu_read_lock verifier test_bprm_opts test_ima d_path link_pinning
 	libbpf_get_fd_by_id_opts setget_sockopt lookup_key deny_namespace recursive_attach
 	trampoline_count)
-lsm=(lsm_get_self_attr_test lsm_list_modules_test lsm_set_self_attr_test)
+syscalls=(lsm_get_self_attr_test lsm_list_modules_test lsm_set_self_attr_test)
 landlock=(base_test fs_test net_test ptrace_test scoped_abstract_unix_test scoped_signal_test
 	scoped_test)
 net=(scm_rights_denial_lsm)
@@ -60,7 +60,7 @@ done
 
 mapfile -t built < <(
 	printf 'bpf-lsm/%s\n' "${tests[@]}"
-	printf 'lsm/%s\n' "${lsm[@]}"
+	printf 'lsm/%s\n' "${syscalls[@]}"
 	printf 'landlock/%s\n' "${landlock[@]}"
 	printf 'net/af_unix/%s\n' "${net[@]}"
 )
@@ -72,7 +72,7 @@ fi
 for lsm in bpf krsi; do
 	stage "Testing with lsm=...,$lsm"
 	KERNEL=$BUILD/upstream/bzImage CONSOLE=$out/$lsm.console TIMEOUT=${TIMEOUT:-10800} \
-		APPEND="lsm=landlock,lockdown,yama,$lsm log_buf_len=8M ${APPEND:-}" \
+		SILENCE=${SILENCE:-1200} APPEND="lsm=landlock,lockdown,yama,$lsm log_buf_len=8M ${APPEND:-}" \
 		"$TOP/scripts/vm" "scripts/vm.d/upstream ${built[*]}" >"$out/$lsm.out" ||
 		die "the machine did not reach the end; see build/upstream/$lsm.out"
 done

@@ -6,8 +6,9 @@ BPF and KRSI are what scripts/vm.d/upstream printed under each LSM. DIFFERENCES
 has a line for each result that may differ: the name of the test, results as
 'OK -> FAIL', and the reason after '#'.
 
-Prints the counts and each difference. The status is 1 if one is not expected,
-if an expected one is not there, or if a test of one LSM has no result.
+Prints the counts, the failures that both have, and each difference. The status
+is 1 if one is not expected, if an expected one is not there, if a test of one
+LSM has no result, or if a program did not run its tests.
 """
 
 import re
@@ -69,6 +70,23 @@ def compare(bpf, krsi, known):
     return lines, good
 
 
+def broken(found):
+    """The programs that have no result of a test, or ended otherwise than with good or bad ones."""
+    tested = {name.partition(": ")[0] for name in found if ": " in name}
+    programs = ((name, result) for name, result in found.items() if ": " not in name)
+    return [
+        f"BROKEN {name}: {result}"
+        for name, result in sorted(programs)
+        if name not in tested or result not in ("OK", "EXIT1")
+    ]
+
+
+def failing(bpf, krsi):
+    """The tests that fail under both."""
+    both = sorted(name for name in bpf if ": " in name and bpf[name] == krsi.get(name) == "FAIL")
+    return [f"fails under both: {name}" for name in both]
+
+
 def counts(found):
     """How many tests had each result."""
     tests = Counter(result for name, result in found.items() if ": " in name)
@@ -84,9 +102,11 @@ def main(*paths):
     if not bpf or not krsi:
         raise SystemExit("there are no results")
     lines, good = compare(bpf, krsi, known)
+    useless = broken(bpf) + broken(krsi)
+    good = good and not useless
     print(f"bpf:  {counts(bpf)}")
     print(f"krsi: {counts(krsi)}")
-    print("\n".join(lines) or "no difference")
+    print("\n".join(failing(bpf, krsi) + useless + (lines or ["no difference"])))
     return 0 if good else 1
 
 

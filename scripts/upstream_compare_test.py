@@ -4,7 +4,7 @@
 
 import unittest
 
-from upstream_compare import compare, counts, expected, results
+from upstream_compare import broken, compare, counts, expected, failing, results
 
 BPF = """\
 # upstream: begin bpf-lsm/test_lsm
@@ -54,6 +54,22 @@ class Compare(unittest.TestCase):
         self.assertEqual(compare(results(BPF), krsi, known), ([f"{name}: OK -> FAIL # because"], True))
         # It is no longer there.
         self.assertFalse(compare(results(BPF), results(BPF), known)[1])
+
+    def test_program_that_ran_no_test(self):
+        self.assertEqual(broken(results(BPF)), [])
+        none = "# upstream: begin bpf-lsm/none\n# upstream: end bpf-lsm/none 2\n"
+        self.assertEqual(broken(results(BPF + none)), ["BROKEN bpf-lsm/none: EXIT2"])
+        self.assertEqual(
+            broken(results(none.replace("none 2", "none 0"))), ["BROKEN bpf-lsm/none: OK"]
+        )
+        killed = results(BPF.replace("modules_test 1", "modules_test 124"))
+        self.assertEqual(broken(killed), ["BROKEN lsm/lsm_list_modules_test: EXIT124"])
+
+    def test_both_fail(self):
+        name = "lsm/lsm_list_modules_test: global.wrong"
+        self.assertEqual(failing(results(BPF), results(BPF)), [f"fails under both: {name}"])
+        krsi = results(BPF.replace("not ok 2", "ok 2"))
+        self.assertEqual(failing(results(BPF), krsi), [])
 
     def test_missing(self):
         krsi = results(BPF[: BPF.index("# upstream: begin lsm/")])
