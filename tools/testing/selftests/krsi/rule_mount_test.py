@@ -10,14 +10,13 @@ there, rules about its inode do.
 
 import contextlib
 import errno
-import pathlib
 import shutil
 import subprocess
 import sys
 import textwrap
 
 import rule_test
-from ktap import equal, run_all, skip_all
+from ktap import equal
 from rule_test import FREE, HELD, counters, files, policy
 
 # What rules allow by its path, and what a user mounts there.
@@ -228,16 +227,5 @@ def test_nothing_else_changes():
         equal(counters(), [(0, 0, 0)])
 
 
-def main():
-    lsms = pathlib.Path("/sys/kernel/security/lsm").read_text(encoding="ascii").split(",")
-    if "krsi" not in lsms:
-        return skip_all("krsi is not active")
-    try:
-        return run_all({name: test for name, test in globals().items()
-                        if getattr(test, "__module__", "") == __name__}, rule_test.clean_up)
-    finally:
-        shutil.rmtree(rule_test.TOP, ignore_errors=True)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(rule_test.main(globals()))

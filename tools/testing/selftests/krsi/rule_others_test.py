@@ -21,7 +21,7 @@ import sys
 import threading
 
 import rule_test
-from ktap import Skipped, equal, run_all, skip_all
+from ktap import Skipped, equal
 from rule_test import FREE, HELD, attempt, counters, execute, files, in_child, policy, shell, \
     write
 
@@ -460,16 +460,5 @@ def test_sockets_still_work():
         equal(counters(), [(0, 0, 0)])
 
 
-def main():
-    lsms = pathlib.Path("/sys/kernel/security/lsm").read_text().split(",")
-    if "krsi" not in lsms:
-        return skip_all("krsi is not active")
-    try:
-        return run_all({name: test for name, test in globals().items()
-                        if getattr(test, "__module__", "") == __name__}, rule_test.clean_up)
-    finally:
-        shutil.rmtree(rule_test.TOP, ignore_errors=True)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(rule_test.main(globals()))

@@ -15,7 +15,7 @@ import tempfile
 import time
 
 import rule_test
-from ktap import equal, run_all, skip_all
+from ktap import equal
 from rule_test import BPFFS, ERROR, FREE, HELD, KRSI, NOT_ENFORCING, SUCCESS, files, load, policy, \
     run, write
 
@@ -360,16 +360,5 @@ def test_wrong_times():
     equal(rules_in_force(), [])
 
 
-def main():
-    lsms = pathlib.Path("/sys/kernel/security/lsm").read_text(encoding="ascii").split(",")
-    if "krsi" not in lsms:
-        return skip_all("krsi is not active")
-    try:
-        return run_all(globals(), rule_test.clean_up)
-    finally:
-        rule_test.clean_up()
-        shutil.rmtree(rule_test.TOP, ignore_errors=True)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(rule_test.main(globals()))

@@ -25,7 +25,7 @@ import tempfile
 import threading
 import time
 
-from ktap import equal, run_all, skip_all
+from ktap import ACTIVE, equal, run_all, skip_all
 
 KRSI = os.environ.get("KRSI", "krsi")
 BPFFS = pathlib.Path("/sys/fs/bpf/krsi/policy")
@@ -1886,15 +1886,18 @@ def clean_up():
     shutil.rmtree(FREE, ignore_errors=True)
 
 
-def main():
-    lsms = pathlib.Path("/sys/kernel/security/lsm").read_text().split(",")
-    if "krsi" not in lsms:
+def main(names):
+    """Runs the tests of the module that has these names. Returns the exit status."""
+    if not ACTIVE:
         return skip_all("krsi is not active")
+    own = {name: test for name, test in names.items()
+           if getattr(test, "__module__", "") == names["__name__"]}
     try:
-        return run_all(globals(), clean_up)
+        return run_all(own, clean_up)
     finally:
+        clean_up()
         shutil.rmtree(TOP, ignore_errors=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(globals()))
