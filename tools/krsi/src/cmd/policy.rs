@@ -197,7 +197,7 @@ pub fn load(args: &cli::Load) -> Result<Exit> {
             format!(" for {seconds} s; 'krsi confirm' keeps them")
         });
         ui::print(&format!(
-            "{}: {} rules on {} hooks{left_out}{confirm}.\n",
+            "{}: {} rules on {} hooks{confirm}{left_out}.\n",
             if loaded.dry_run {
                 "On trial, denying nothing"
             } else {

@@ -74,7 +74,7 @@ pub fn run(args: &cli::Rule) -> Result<Exit> {
     let store = Store::open()?;
     let mut all = match store.in_force()? {
         Some(policy) => match policy.unconfirmed() {
-            // What returns has to be what it was.
+            // Only a confirmed policy may be edited.
             Some(unconfirmed) => return Err(Error::new(unconfirmed)),
             None => sources(&policy.description)?,
         },

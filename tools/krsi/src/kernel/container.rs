@@ -26,9 +26,18 @@ const RUNTIMES: &[&str] = &[
 /// Whether this process is in the user namespace that the machine has booted with. Taken for true
 /// where no procfs tells.
 pub fn in_first_user_namespace() -> bool {
-    /// `PROC_USER_INIT_INO`, which Linux never changes.
-    const FIRST: u64 = 0xeffffffd;
-    fs::metadata("/proc/self/ns/user").map_or(true, |about| about.ino() == FIRST)
+    // PROC_USER_INIT_INO, which Linux never changes.
+    in_namespace("user", 0xeffffffd)
+}
+
+/// The same for time namespaces, which shift the clock since boot.
+pub fn in_first_time_namespace() -> bool {
+    // PROC_TIME_INIT_INO
+    in_namespace("time", 0xeffffffa)
+}
+
+fn in_namespace(kind: &str, inode: u64) -> bool {
+    fs::metadata(format!("/proc/self/ns/{kind}")).map_or(true, |about| about.ino() == inode)
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -116,7 +116,7 @@ pub struct InForce {
     pub provisional: Option<Provisional>,
 }
 
-/// What becomes of a policy that nobody confirms.
+/// What follows an unconfirmed policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Provisional {
     /// When the old policy returns.
@@ -334,11 +334,10 @@ impl Store {
             generation,
             provisional: None,
         };
-        let map = self
-            .provisional
-            .as_ref()
-            .filter(|_| word & provisional::FLAG != 0);
-        if let Some(map) = map {
+        if word & provisional::FLAG != 0 {
+            let map = self.provisional.as_ref().ok_or_else(|| {
+                io::Error::other("the pin of the map of deadlines was removed; krsi unload helps")
+            })?;
             let entry = provisional::read(map, generation % PLACES)?;
             let entry = entry.ok_or_else(|| io::Error::other("the deadline is missing"))?;
             if entry.left(provisional::now()).is_some() {
@@ -348,6 +347,16 @@ impl Store {
             }
         }
         Ok(state)
+    }
+
+    /// Ends a policy whose time is over, so that no call still looks for the programs that are
+    /// removed next. A task in a time namespace may think so too early.
+    fn settle(&self, state: &State) -> io::Result<()> {
+        if state.word & provisional::FLAG == 0 || state.provisional.is_some() {
+            return Ok(());
+        }
+        self.set_active(state.generation)?;
+        bpf::wait_for_programs()
     }
 
     /// Writes the number that programs on hooks read.
@@ -458,7 +467,7 @@ impl Store {
         Ok(program.is_some() && dir.join("link").exists())
     }
 
-    /// Puts a policy into force instead of the one that is: for good, or only for the time that
+    /// Puts a policy into force instead of the one that is: permanently, or only for the time that
     /// is given, if [`Self::confirm`] is not called.
     pub fn replace(&self, lowered: &Lowered, confirm_within: Option<Duration>) -> Result {
         require_active()?;
@@ -473,16 +482,22 @@ impl Store {
             ))
         })?;
         needs(&kernel, &lowered.policy, &plan)?;
+        if confirm_within.is_some() && !container::in_first_time_namespace() {
+            return Err(Error::new(
+                "a time namespace has another clock than the deadline of --confirm",
+            )
+            .hint("run it outside of the namespace"));
+        }
 
-        if self.provisional.is_none() {
+        let state = self
+            .state()
+            .map_err(|error| failed("read the policy in force", &error))?;
+        let Some(deadlines) = &self.provisional else {
             return Err(
                 Error::new("an earlier version of krsi has loaded the policy in force")
                     .hint("krsi unload removes it; then load the new one"),
             );
-        }
-        let state = self
-            .state()
-            .map_err(|error| failed("read the policy in force", &error))?;
+        };
         // What returns: never a policy that was not confirmed.
         let old = state
             .provisional
@@ -491,7 +506,8 @@ impl Store {
         while new % PLACES == old % PLACES {
             new = after(new);
         }
-        self.sweep(&state.kept())
+        self.settle(&state)
+            .and_then(|()| self.sweep(&state.kept()))
             .map_err(|error| failed("remove what is left of an earlier command", &error))?;
         let mut made = Made {
             store: self,
@@ -504,7 +520,7 @@ impl Store {
             deadline: provisional::now() + time,
             old,
         });
-        made.publish(entry)
+        made.publish(entry.map(|entry| (deadlines, entry)))
             .map_err(|error| failed("put the policy into force", &error))?;
         drop(made);
         // One that ends by itself is not missed.
@@ -528,8 +544,8 @@ impl Store {
             if state.provisional.is_none() {
                 return Ok(None);
             }
-            self.set_active(state.generation)?;
             let rules = self.description(state.generation)?;
+            self.set_active(state.generation)?;
             Ok(Some(rules.map_or(0, |description| description.rules.len())))
         };
         let rules = confirm().map_err(|error| failed("confirm the policy", &error))?;
@@ -548,7 +564,8 @@ impl Store {
     /// Removes the policy, and the note that there should be one; false if there was none.
     pub fn clear(&self) -> Result<bool> {
         let clear = || -> io::Result<bool> {
-            let was = self.state()?.generation != 0;
+            // Without its deadline, a policy is taken for one in force.
+            let was = self.state().map_or(true, |state| state.generation != 0);
             self.set_active(0)?;
             bpf::wait_for_programs()?;
             self.sweep(&[])?;
@@ -920,13 +937,13 @@ impl Made<'_> {
     }
 
     /// Puts it into force.
-    fn publish(&mut self, entry: Option<provisional::Entry>) -> io::Result<()> {
+    fn publish(&mut self, entry: Option<(&Map, provisional::Entry)>) -> io::Result<()> {
         let place = self.generation % PLACES;
         for (array, program) in &self.entries {
             array.update(&place.to_ne_bytes(), &program.as_raw_fd().to_ne_bytes())?;
         }
         let mut word = self.generation;
-        if let (Some(entry), Some(map)) = (entry, &self.store.provisional) {
+        if let Some((map, entry)) = entry {
             provisional::write(map, place, entry)?;
             word |= provisional::FLAG;
         }
@@ -1104,7 +1121,7 @@ fn fill(
     maps.values().try_for_each(Map::freeze)
 }
 
-/// Notes that a policy of so many rules is in force for good.
+/// Notes that a policy of so many rules is in force permanently.
 fn remember(rules: usize) {
     if let Err(error) = expected::remember(rules) {
         crate::ui::warn(&format!(

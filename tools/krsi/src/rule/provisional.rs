@@ -66,7 +66,7 @@ impl Entry {
     }
 }
 
-/// The clock that deadlines are of.
+/// Returns CLOCK_BOOTTIME, which deadlines are of.
 pub fn now() -> Duration {
     let now = clock_gettime(ClockId::Boottime);
     Duration::new(

@@ -15,7 +15,7 @@ import tempfile
 import time
 
 import rule_test
-from ktap import equal
+from ktap import Skipped, equal
 from rule_test import BPFFS, ERROR, FREE, HELD, KRSI, NOT_ENFORCING, SUCCESS, files, load, policy, \
     run, write
 
@@ -350,6 +350,47 @@ def test_each_call_is_decided_when_a_policy_ends():
             verdicts.append(write(HELD / "file"))
         equal(set(verdicts), {errno.EACCES, errno.EPERM})
         equal(verdicts, sorted(verdicts, reverse=True), "each comes back")
+
+
+def test_a_deadline_that_is_removed():
+    """Whether the policy still decides is not known then."""
+    with files(), policy(RULE.format(path=FREE / "file", key="free")):
+        provisional(held(), "60s")
+        (BPFFS / "provisional").unlink()
+        for args in (["list"], ["load", "-"], ["confirm"], ["rule", f"-w {FREE} -p x"]):
+            told = run(*args, input=held())
+            equal(told.returncode, ERROR, f"{args}: {told.stderr}")
+            assert "deadlines was removed" in told.stderr, told.stderr
+        equal(write(HELD / "file"), errno.EPERM)
+        equal(run("unload").returncode, SUCCESS)
+        equal((write(HELD / "file"), rules_in_force()), (0, []))
+    end = provisional(held(), "1s")
+    wait_until(end)
+    equal(rules_in_force(), [])
+
+
+def test_time_namespaces():
+    """Their clock since boot is another one than that of the deadline."""
+    if not pathlib.Path("/proc/self/ns/time").exists():
+        raise Skipped("no time namespaces")
+
+    def shifted(by, *args, text):
+        return subprocess.run(["unshare", "--time", "--fork", "--boottime", str(by), KRSI, *args],
+                              input=text, check=False, capture_output=True, text=True)
+
+    with files(), policy(held()):
+        told = shifted(1000, "load", "-", "--confirm", "60s", text=held())
+        equal(told.returncode, ERROR, told.stderr)
+        assert "time namespace" in told.stderr, told.stderr
+        equal(write(HELD / "file"), errno.EPERM)
+        # There the time is over, and here it is not: one of the two policies decides each call.
+        provisional(held().replace("deny", "deny=EACCES"), "60s")
+        rejected = shifted(1000, "load", "-", text="-a deny,exit -S openat -F argv=x\n")
+        equal(rejected.returncode, ERROR, rejected.stderr)
+        equal(write(HELD / "file"), errno.EACCES)
+        told = shifted(1000, "load", "-", text=held().replace("deny", "deny=EBUSY"))
+        equal(told.returncode, SUCCESS, told.stderr)
+        equal(write(HELD / "file"), errno.EBUSY)
 
 
 def test_wrong_times():
